@@ -1,0 +1,24 @@
+/* Thin over libxxhash, so that the choice of checksum stands in one place. */
+#include "base/checksum.h"
+
+#include <string.h>
+#include <xxhash.h>
+
+uint64_t graft_checksum64(const void *bytes, size_t size, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(bytes, size, seed);
+}
+
+struct graft_hash graft_hash128(const void *bytes, size_t size)
+{
+    XXH128_canonical_t canonical;
+    XXH128_canonicalFromHash(&canonical, XXH3_128bits(bytes, size));
+    struct graft_hash hash;
+    memcpy(hash.bytes, canonical.digest, sizeof hash.bytes);
+    return hash;
+}
+
+int graft_hash_equal(const struct graft_hash *a, const struct graft_hash *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
