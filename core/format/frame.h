@@ -1,0 +1,59 @@
+/* Frames: a few pages, compressed together, checksummed, self-describing. Segments are frames one
+ * after another behind a magic, and a commit object carries small ones behind its message.
+ *
+ *   frame:    0  u64  XXH3-64 of all that follows
+ *             8  u32  bytes that follow the 16-byte header (the zstd frame)
+ *             12 u32  bytes of the content when decompressed
+ *             16 zstd frame of the content
+ *   content:  u32 n, then n times (u32 page number, u32 length), ascending pages; then the n pages'
+ * bytes in turn segment:  8 bytes "GRAFTSEG", u32 version (1), u32 zero; then frames
+ */
+#ifndef GRAFT_FORMAT_FRAME_H
+#define GRAFT_FORMAT_FRAME_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+
+#define GRAFT_FRAME_HEADER_BYTES 16U
+#define GRAFT_SEGMENT_HEADER_BYTES 16U
+
+/* Compresses and decompresses frames; holds zstd's contexts, one user at a time. */
+struct graft_codec;
+
+GRAFT_MUST_USE enum graft_rc graft_codec_new(struct graft_alloc *alloc, struct graft_codec **out);
+void graft_codec_free(struct graft_codec *codec); /* accepts NULL */
+
+/* One page to be put into a frame; the bytes are borrowed. */
+struct graft_frame_page {
+    uint32_t page;
+    uint32_t size; /* bytes; the full page size in SQLite volumes, 0..page size elsewhere */
+    const uint8_t *bytes;
+};
+
+/* Appends a frame of `count` pages (1..GRAFT_FRAME_PAGES_MAX, ascending) to `out`; `*stored` is its
+ * size there, header included. ENOMEM. */
+GRAFT_MUST_USE enum graft_rc graft_frame_encode(struct graft_codec *codec,
+                                                const struct graft_frame_page *pages,
+                                                uint32_t count, struct graft_buf *out,
+                                                uint32_t *stored, struct graft_err *err);
+
+/* A decoded frame: the pages borrow from the codec until its next call. */
+struct graft_frame {
+    uint32_t count;
+    struct graft_frame_page pages[64];
+};
+
+/* Decodes one whole frame of exactly `size` bytes, checks included. ECORRUPT for a bad checksum,
+ * size, page order, a page longer than `page_bytes_max`, more content than declared. */
+GRAFT_MUST_USE enum graft_rc graft_frame_decode(struct graft_codec *codec, const uint8_t *bytes,
+                                                size_t size, uint32_t page_bytes_max,
+                                                struct graft_frame *out, struct graft_err *err);
+
+/* Appends the segment header. */
+GRAFT_MUST_USE enum graft_rc graft_segment_begin(struct graft_buf *out);
+/* ECORRUPT for a wrong magic, EVERSION for a newer version. */
+GRAFT_MUST_USE enum graft_rc graft_segment_check(const uint8_t *bytes, size_t size,
+                                                 struct graft_err *err);
+
+#endif
