@@ -135,7 +135,7 @@ GRAFT_MUST_USE enum graft_rc graft_disk_stat(struct graft_disk *disk, const char
 /* One level; the parent must exist. */
 GRAFT_MUST_USE enum graft_rc graft_disk_make_directory(struct graft_disk *disk, const char *path,
                                                        struct graft_err *err);
-/* Every missing level; an existing directory is success. */
+/* Every missing level, each durable in its parent; an existing directory is success. */
 GRAFT_MUST_USE enum graft_rc graft_disk_make_directories(struct graft_disk *disk, const char *path,
                                                          struct graft_err *err);
 /* A file, or an empty directory. */
