@@ -102,8 +102,10 @@ GRAFT_MUST_USE enum graft_rc graft_store_write_page_bytes(struct graft_store_ses
 GRAFT_MUST_USE enum graft_rc graft_store_write(struct graft_store_session *session, uint32_t page,
                                                const void *bytes, size_t size,
                                                struct graft_err *err);
-/* The page is the remote's at the commit's remote LSN and not held here (a frame without payload).
- * In a PULL only. */
+/* The page changed in the remote: its version at the commit's remote LSN is not held here. In a
+ * PULL only. A frame without payload for a page that is held or has a version in the log, nothing
+ * for one that is not. The first call takes the fold lock (waiting for it) until the transaction
+ * ends, so that no install of the version before slips in between. */
 GRAFT_MUST_USE enum graft_rc graft_store_write_remote(struct graft_store_session *session,
                                                       uint32_t page, struct graft_err *err);
 /* The transaction's page count; pages that a growth adds and nobody writes become zeros. */
@@ -145,7 +147,8 @@ GRAFT_MUST_USE enum graft_rc graft_store_sync_state(struct graft_store *store,
                                                     struct graft_err *err);
 /* Records a new sync state without a commit, durably (a push that is pending, is done, was
  * refused). The caller holds the commit lock (graft_store_write_begin) and has changed nothing. A
- * later pushed_lsn takes the commits up to it out of the ahead set. */
+ * later pushed_lsn takes the commits up to it out of the ahead set. Snapshots pinned later have the new
+ * remote_lsn; the commit lock stays with the caller. */
 GRAFT_MUST_USE enum graft_rc graft_store_note(struct graft_store_session *session,
                                               const struct graft_sync_state *state,
                                               struct graft_err *err);
@@ -155,14 +158,18 @@ GRAFT_MUST_USE enum graft_rc graft_store_ahead(struct graft_store *store, uint64
                                                struct graft_pageset *out, uint64_t *commits,
                                                struct graft_err *err);
 
-/* Puts a page fetched from the remote into the image, for good: `version_lsn` is the remote LSN of
- * the version. Does nothing, and says so in `*installed`, when the page's head version is another
- * one, is held already, or an older reader still needs what the image has. Not synced: what a crash
- * takes is fetched again. */
+/* Puts a page fetched from the remote into the image, for good: resolved at remote LSN
+ * `resolved_lsn`, the page's version is the one of remote LSN `version_lsn`. Does nothing, and says
+ * so in `*installed`, unless the head's remote LSN is `resolved_lsn`, the head does not hold the
+ * page, and every pinned older snapshot sees the same version (its remote LSN is at least
+ * `version_lsn`). Never waits for the fold lock. Not synced: what a crash takes is fetched again.
+ */
 GRAFT_MUST_USE enum graft_rc graft_store_install(struct graft_store *store, uint32_t page,
-                                                 uint64_t version_lsn, const void *bytes,
-                                                 size_t size, bool *installed,
+                                                 uint64_t resolved_lsn, uint64_t version_lsn,
+                                                 const void *bytes, size_t size, bool *installed,
                                                  struct graft_err *err);
+/* Every published commit is on stable storage after it. Needs no lock of the caller. */
+GRAFT_MUST_USE enum graft_rc graft_store_flush(struct graft_store *store, struct graft_err *err);
 /* Forgets the held version of a page whose image is rotten, so that it is fetched again. EINVAL
  * when the page is in the ahead set or its newest version stands in the log (then only the log has
  * it). */
