@@ -6,7 +6,8 @@
  *             12 u32  bytes of the content when decompressed
  *             16 zstd frame of the content
  *   content:  u32 n, then n times (u32 page number, u32 length), ascending pages; then the n pages'
- * bytes in turn segment:  8 bytes "GRAFTSEG", u32 version (1), u32 zero; then frames
+ * bytes in turn
+ *   segment:  8 bytes "GRAFTSEG", u32 version (1), u32 zero; then frames
  */
 #ifndef GRAFT_FORMAT_FRAME_H
 #define GRAFT_FORMAT_FRAME_H
@@ -14,8 +15,15 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/limits.h"
 
 #define GRAFT_FRAME_HEADER_BYTES 16U
+#define GRAFT_FRAME_CONTENT_BYTES_MAX \
+    (4U + GRAFT_FRAME_PAGES_MAX * (8U + GRAFT_PAGE_BYTES_MAX)) /* decompressed */
+/* What zstd needs at most for that much content that does not compress, and the header. */
+#define GRAFT_FRAME_STORED_BYTES_MAX                            \
+    (GRAFT_FRAME_HEADER_BYTES + GRAFT_FRAME_CONTENT_BYTES_MAX + \
+     GRAFT_FRAME_CONTENT_BYTES_MAX / 256U + 64U)
 #define GRAFT_SEGMENT_HEADER_BYTES 16U
 
 /* Compresses and decompresses frames; holds zstd's contexts, one user at a time. */
@@ -32,16 +40,17 @@ struct graft_frame_page {
 };
 
 /* Appends a frame of `count` pages (1..GRAFT_FRAME_PAGES_MAX, ascending) to `out`; `*stored` is its
- * size there, header included. ENOMEM. */
+ * size there, header included. EINVAL for pages that are not as said or longer than
+ * GRAFT_PAGE_BYTES_MAX; ENOMEM. */
 GRAFT_MUST_USE enum graft_rc graft_frame_encode(struct graft_codec *codec,
                                                 const struct graft_frame_page *pages,
                                                 uint32_t count, struct graft_buf *out,
                                                 uint32_t *stored, struct graft_err *err);
 
-/* A decoded frame: the pages borrow from the codec until its next call. */
+/* A decoded frame: the pages borrow from the codec until it decodes the next. */
 struct graft_frame {
     uint32_t count;
-    struct graft_frame_page pages[64];
+    struct graft_frame_page pages[GRAFT_FRAME_PAGES_MAX];
 };
 
 /* Decodes one whole frame of exactly `size` bytes, checks included. ECORRUPT for a bad checksum,

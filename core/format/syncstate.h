@@ -20,7 +20,8 @@ struct graft_sync_state {
     struct graft_hash pending_hash; /* of its exact bytes; zeros when none is pending */
 };
 
-/* Appends the message; equal states have equal bytes. ENOMEM. */
+/* Appends the message; equal states have equal bytes. EBUG for a state that would not decode;
+ * ENOMEM. */
 GRAFT_MUST_USE enum graft_rc graft_sync_state_encode(const struct graft_sync_state *state,
                                                      struct graft_buf *out);
 /* `alloc` is for the decoding alone; nothing stays allocated. ECORRUPT when a hash is not 16 bytes
@@ -42,7 +43,8 @@ struct graft_log_base {
 
 void graft_log_base_init(struct graft_log_base *base, struct graft_alloc *alloc);
 void graft_log_base_deinit(struct graft_log_base *base);
-/* Appends the message; equal bases have equal bytes. ENOMEM. The bounds above are asserted. */
+/* Appends the message; equal bases have equal bytes. EBUG for a base outside of the bounds above;
+ * ENOMEM. */
 GRAFT_MUST_USE enum graft_rc graft_log_base_encode(const struct graft_log_base *base,
                                                    struct graft_buf *out);
 /* Replaces `base` (initialised before). ECORRUPT for what the state's decoder refuses, a bad page
