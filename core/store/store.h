@@ -50,6 +50,8 @@ GRAFT_MUST_USE enum graft_rc graft_store_configure(struct graft_store *store,
                                                    const struct graft_config *config,
                                                    struct graft_err *err);
 uint32_t graft_store_page_bytes(struct graft_store *store);
+/* The LSN of the newest published commit; 0 when there never was one. One atomic load. */
+uint64_t graft_store_newest_lsn(struct graft_store *store);
 
 /* ---- Reading ---- */
 
