@@ -149,12 +149,13 @@ enum graft_rc graft_config_encode(const struct graft_config *config, struct graf
     Graft__Setting settings[GRAFT_SETTINGS_MAX];
     Graft__Setting *pointers[GRAFT_SETTINGS_MAX];
     for (uint32_t i = 0; i < config->setting_count; i++) {
-        settings[i] = (Graft__Setting)GRAFT__SETTING__INIT;
+        graft__setting__init(&settings[i]);
         settings[i].key = config->settings[i].key;
         settings[i].value = config->settings[i].value;
         pointers[i] = &settings[i];
     }
-    Graft__Config message = GRAFT__CONFIG__INIT;
+    Graft__Config message;
+    graft__config__init(&message);
     message.volume = graft_wire_bytes(config->volume.bytes, sizeof config->volume.bytes);
     message.client = graft_wire_bytes(config->client.bytes, sizeof config->client.bytes);
     message.page_bytes = config->page_bytes;
