@@ -1,5 +1,6 @@
-/* Object-store verbs: what a repository is reached through. Keys are relative to the repository, of
- * [A-Za-z0-9._/-].
+/* Object-store verbs: what a repository is reached through. Keys are relative to the repository:
+ * parts of [A-Za-z0-9._-] with '/' between them, none empty, "." or "..", the first not "_tmp";
+ * anything else is EINVAL, and ELIMIT what is past the limits below.
  *
  * Every verb blocks. Errors: EUNREACHABLE (try again later), EDENIED, EFULL, EIO, ECORRUPT, ENOMEM;
  * ENOTFOUND for a key that is not there and also for a repository that does not exist. Messages
@@ -13,6 +14,9 @@
 #include "base/buf.h"
 #include "env/env.h"
 #include "remote/url.h"
+
+#define GRAFT_KEY_BYTES_MAX 1024U /* its NUL included */
+#define GRAFT_KEY_PARTS_MAX 8U
 
 struct graft_objects;
 
@@ -52,14 +56,15 @@ void graft_objects_close(struct graft_objects *objects); /* accepts NULL */
 GRAFT_MUST_USE enum graft_rc graft_objects_get(struct graft_objects *objects, const char *key,
                                                uint64_t offset, uint64_t size,
                                                struct graft_buf *out, struct graft_err *err);
-/* Writes the whole object, durable on success. With `if_absent` an object that is there stays, and
- * `*created` is false. EINDOUBT when the outcome cannot be known (the answer was lost); doing it
- * again with the same bytes is safe. */
+/* Writes the whole object, durable on success. With `if_absent` an object that is there stays, is
+ * durable on success, and `*created` is false. EINDOUBT when the outcome cannot be known (the
+ * answer was lost); doing it again with the same bytes is safe. */
 GRAFT_MUST_USE enum graft_rc graft_objects_put(struct graft_objects *objects, const char *key,
                                                const void *bytes, size_t size, bool if_absent,
                                                bool *created, struct graft_err *err);
-/* Calls `each` for up to `keys_max` keys that begin with `prefix` and sort (bytewise) after `after`
- * ("" = all), ascending. */
+/* Calls `each` for up to `keys_max` (1 to GRAFT_LIST_KEYS_MAX) keys that begin with `prefix` and
+ * sort (bytewise) after `after` ("" = all), ascending. Fewer than `keys_max` do not mean that there
+ * are no more (some may have been removed meanwhile): only a call that yields none does. */
 GRAFT_MUST_USE enum graft_rc graft_objects_list(struct graft_objects *objects, const char *prefix,
                                                 const char *after, uint32_t keys_max,
                                                 graft_objects_list_fn *each, void *arg,

@@ -19,6 +19,12 @@ struct graft_remote;
 /* Binds to the URL; no I/O. Close with graft_remote_close. */
 GRAFT_MUST_USE enum graft_rc graft_remote_open(struct graft_env *env, const char *url,
                                                struct graft_remote **out, struct graft_err *err);
+/* The same over an object store that is open already, and that the remote closes from now on, also
+ * when this fails. `url` is what messages name, `volume` the volume's name. */
+GRAFT_MUST_USE enum graft_rc graft_remote_open_with(struct graft_env *env,
+                                                    struct graft_objects *objects, const char *url,
+                                                    const char *volume, struct graft_remote **out,
+                                                    struct graft_err *err);
 void graft_remote_close(struct graft_remote *remote); /* accepts NULL */
 /* Borrowed. */
 const char *graft_remote_url(const struct graft_remote *remote);
@@ -26,7 +32,9 @@ const struct graft_objects_counts *graft_remote_counts(const struct graft_remote
 
 /* The LSN of the newest commit and of the newest checkpoint at or below it; 0 for none (also when
  * nothing is there at all). Lists, then probes past what the listing says, since a listing may be
- * stale. `known` is an LSN that the caller knows to exist (0: none): the answer is never below it.
+ * stale. `known` is an LSN that the caller knows to exist (0: none): the answer is never below it,
+ * and a repository that does not exist at all is ENOTFOUND then, since it may merely not be
+ * mounted.
  */
 GRAFT_MUST_USE enum graft_rc graft_remote_newest(struct graft_remote *remote, uint64_t known,
                                                  uint64_t *commit_lsn, uint64_t *checkpoint_lsn,
@@ -41,7 +49,7 @@ GRAFT_MUST_USE enum graft_rc graft_remote_get_checkpoint(struct graft_remote *re
                                                          struct graft_checkpoint *out,
                                                          struct graft_err *err);
 /* Appends `size` bytes at `offset` of the object; exactly so many, else ECORRUPT naming object and
- * range. */
+ * range. ENOTFOUND. */
 GRAFT_MUST_USE enum graft_rc graft_remote_get_range(struct graft_remote *remote,
                                                     const struct graft_object_ref *object,
                                                     uint64_t offset, uint32_t size,
