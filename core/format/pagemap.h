@@ -19,6 +19,9 @@ struct graft_object_ref {
     uint64_t commit_lsn; /* for COMMIT: the frame stands inline in that commit's object */
 };
 
+/* Order of objects: segments by id, then commits by LSN. */
+int graft_object_ref_compare(const struct graft_object_ref *a, const struct graft_object_ref *b);
+
 struct graft_map_frame {
     uint32_t object;       /* index into objects */
     uint32_t stored_bytes; /* frame header included */

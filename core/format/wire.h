@@ -84,7 +84,4 @@ GRAFT_MUST_USE enum graft_rc graft_wire_pagemap_read(struct graft_pagemap *map,
  * then. Linear when objects and frames consist of few ascending runs. */
 GRAFT_MUST_USE enum graft_rc graft_pagemap_normalise(struct graft_pagemap *map);
 
-/* Order of objects: segments by id, then commits by LSN. */
-int graft_object_ref_compare(const struct graft_object_ref *a, const struct graft_object_ref *b);
-
 #endif
