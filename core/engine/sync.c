@@ -1,0 +1,217 @@
+/* The frame of every sync: locks, state, and what the remote's newest commit is. */
+#include "engine/sync.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/path.h"
+#include "engine/settings.h"
+
+/* The byte of the lock file that a syncing process holds; the store leaves it to the engine. */
+#define SYNC_LOCK_INDEX 3U
+#define WRITER_WAIT_MS 10000U
+#define WRITER_WAIT_STEP_MS 5U
+
+uint64_t graft_sync_newest_lsn(struct graft_volume *volume)
+{
+    return graft_store_newest_lsn(volume->store);
+}
+
+static enum graft_rc take_lock(struct graft_sync *sync, struct graft_err *err)
+{
+    struct graft_volume *volume = sync->volume;
+    char path[GRAFT_PATH_BYTES_MAX];
+    GRAFT_TRY(graft_path_join(path, sizeof path, volume->directory, "lock", err));
+    GRAFT_TRY(graft_locks_open(volume->env->shm, path, &sync->locks, err));
+    for (uint32_t waited_ms = 0;; waited_ms += WRITER_WAIT_STEP_MS) {
+        bool granted = false;
+        GRAFT_TRY(graft_lock_try(sync->locks, SYNC_LOCK_INDEX, true, &granted, err));
+        if (granted)
+            return GRAFT_OK;
+        if (waited_ms >= WRITER_WAIT_MS)
+            return graft_err_set(err, GRAFT_EBUSY, "another process is syncing %s",
+                                 volume->directory);
+        graft_task_sleep_ms(volume->env->tasks, WRITER_WAIT_STEP_MS);
+    }
+}
+
+/* A pending push of an earlier process, or of a lost connection, is sent again with its exact
+ * bytes: whether it had arrived or not, it has after that, or has lost its place. */
+static enum graft_rc settle(struct graft_sync *sync, struct graft_err *err)
+{
+    if (!graft_pending_exists(sync->volume))
+        return GRAFT_OK;
+    struct graft_pending pending;
+    enum graft_rc rc = graft_pending_load(sync->volume, &pending, err);
+    if (rc == GRAFT_OK) {
+        if (pending.remote_lsn <= sync->state.remote_lsn)
+            rc = graft_pending_drop(sync->volume, err);
+        else
+            rc = graft_pending_send(sync, &pending, err);
+        graft_buf_deinit(&pending.object);
+    }
+    /* That the push lost its place is news for the verb at hand, which finds the newer commit by
+     * itself. */
+    return rc == GRAFT_EDIVERGED ? GRAFT_OK : rc;
+}
+
+enum graft_rc graft_sync_begin(struct graft_sync *sync, struct graft_volume *volume,
+                               struct graft_err *err)
+{
+    *sync = (struct graft_sync){.volume = volume};
+    graft_mutex_lock(volume->sync_mutex);
+    sync->remote = graft_volume_remote(volume);
+    if (sync->remote == NULL)
+        return graft_err_set(err, GRAFT_EINVAL,
+                             "%s has no remote: set one with PRAGMA graft_remote='URL'",
+                             volume->directory);
+    GRAFT_TRY(take_lock(sync, err));
+    GRAFT_TRY(graft_store_session_open(volume->store, &sync->session, err));
+    GRAFT_TRY(graft_store_sync_state(volume->store, &sync->state, err));
+    return settle(sync, err);
+}
+
+void graft_sync_end(struct graft_sync *sync)
+{
+    graft_store_session_close(sync->session);
+    if (sync->locks != NULL)
+        graft_locks_close(sync->locks);
+    graft_mutex_unlock(sync->volume->sync_mutex);
+}
+
+enum graft_rc graft_sync_write_begin(struct graft_sync *sync, struct graft_err *err)
+{
+    struct graft_env *env = sync->volume->env;
+    for (uint32_t waited_ms = 0;; waited_ms += WRITER_WAIT_STEP_MS) {
+        graft_store_end(sync->session);
+        enum graft_rc rc = graft_store_write_begin(sync->session, err);
+        bool again = rc == GRAFT_EBUSY || rc == GRAFT_ESTALE;
+        if (!again || waited_ms >= WRITER_WAIT_MS)
+            return rc;
+        graft_task_sleep_ms(env->tasks, WRITER_WAIT_STEP_MS);
+    }
+}
+
+enum graft_rc graft_sync_note(struct graft_sync *sync, const struct graft_sync_state *state,
+                              struct graft_err *err)
+{
+    GRAFT_TRY(graft_sync_write_begin(sync, err));
+    enum graft_rc rc = graft_store_note(sync->session, state, err);
+    enum graft_rc ended = graft_store_rollback(sync->session, rc == GRAFT_OK ? err : NULL);
+    graft_store_end(sync->session);
+    if (rc == GRAFT_OK)
+        rc = ended;
+    if (rc == GRAFT_OK)
+        sync->state = *state;
+    return rc;
+}
+
+/* What the replica is based on must be what the remote has under that LSN: a bucket that was wiped
+ * and written anew may hold a longer log of the same volume that never contained our commits. */
+static enum graft_rc check_history(struct graft_sync *sync, const struct graft_view *newest,
+                                   struct graft_err *err)
+{
+    const struct graft_sync_state *state = &sync->state;
+    const char *url = graft_remote_url(sync->remote);
+    if (state->remote_lsn == 0)
+        return GRAFT_OK;
+    struct graft_hash found;
+    if (newest->commit.lsn == state->remote_lsn) {
+        found = newest->hash;
+    } else if (newest->commit.lsn == state->remote_lsn + 1) {
+        found = newest->commit.parent;
+    } else {
+        struct graft_view *base = NULL;
+        GRAFT_TRY(graft_view_get(sync->volume, state->remote_lsn, &base, err));
+        found = base->hash;
+        graft_view_release(sync->volume, base);
+    }
+    if (graft_hash_equal(&found, &state->remote_hash))
+        return GRAFT_OK;
+    return graft_err_set(
+        err, GRAFT_EFOREIGN,
+        "%s was rewritten: its commit %llu is not the one that %s is based on; clone it anew", url,
+        (unsigned long long)state->remote_lsn, sync->volume->directory);
+}
+
+/* Whether this replica may take on the identity of what it found: it has nothing of its own yet. */
+static bool is_blank(struct graft_sync *sync)
+{
+    return sync->state.remote_lsn == 0 && graft_sync_newest_lsn(sync->volume) == 0;
+}
+
+static enum graft_rc adopt(struct graft_sync *sync, const struct graft_commit *commit,
+                           struct graft_err *err)
+{
+    struct graft_volume *volume = sync->volume;
+    const struct graft_config *config = graft_store_config(volume->store);
+    if (graft_volume_id_equal(&config->volume, &commit->volume))
+        return GRAFT_OK;
+    if (!is_blank(sync))
+        return graft_err_set(
+            err, GRAFT_EFOREIGN,
+            "%s holds another volume than %s: check the URL, or use another name in the repository",
+            graft_remote_url(sync->remote), volume->directory);
+    struct graft_config changed;
+    graft_config_init(&changed, volume->env->alloc);
+    graft_mutex_lock(volume->mutex);
+    enum graft_rc rc = graft_config_clone(config, &changed);
+    if (rc == GRAFT_OK) {
+        changed.volume = commit->volume;
+        changed.page_bytes = commit->page_bytes;
+        changed.variable = commit->variable;
+        rc = graft_store_configure(volume->store, &changed, err);
+    }
+    graft_mutex_unlock(volume->mutex);
+    graft_config_deinit(&changed);
+    return rc;
+}
+
+enum graft_rc graft_sync_newest(struct graft_sync *sync, uint64_t *remote_lsn,
+                                struct graft_view **view, struct graft_buf *object,
+                                struct graft_err *err)
+{
+    struct graft_volume *volume = sync->volume;
+    uint64_t newest = 0;
+    uint64_t checkpoint = 0;
+    GRAFT_TRY(graft_remote_newest(sync->remote, 0, &newest, &checkpoint, err));
+    if (newest == 0 && sync->state.remote_lsn > 0)
+        return graft_err_set(
+            err, GRAFT_EFOREIGN,
+            "%s is empty, but %s was replicated from it: check the URL, or push to a new one",
+            graft_remote_url(sync->remote), volume->directory);
+    if (newest < sync->state.remote_lsn)
+        newest = sync->state.remote_lsn; /* a stale listing */
+    graft_mutex_lock(volume->mutex);
+    volume->met = true;
+    volume->newest_known = newest;
+    graft_mutex_unlock(volume->mutex);
+    if (newest == 0) {
+        *remote_lsn = 0;
+        *view = NULL;
+        return GRAFT_OK;
+    }
+
+    struct graft_commit commit;
+    struct graft_hash hash;
+    graft_commit_init(&commit, volume->env->alloc);
+    struct graft_view *found = NULL;
+    enum graft_rc rc = graft_remote_get_commit(sync->remote, newest, &commit, &hash, object, err);
+    if (rc == GRAFT_OK)
+        rc = adopt(sync, &commit, err);
+    if (rc == GRAFT_OK && commit.page_bytes != graft_store_page_bytes(volume->store))
+        rc = graft_err_set(err, GRAFT_ECORRUPT, "commit %llu of %s has another page size",
+                           (unsigned long long)newest, graft_remote_url(sync->remote));
+    if (rc == GRAFT_OK)
+        rc = graft_view_put(volume, &commit, &hash, &found, err);
+    graft_commit_deinit(&commit);
+    if (rc == GRAFT_OK)
+        rc = check_history(sync, found, err);
+    if (rc != GRAFT_OK) {
+        graft_view_release(volume, found);
+        return rc;
+    }
+    *remote_lsn = newest;
+    *view = found;
+    return GRAFT_OK;
+}
