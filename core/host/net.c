@@ -464,13 +464,19 @@ static void collect_result(struct session *self)
     }
 }
 
+/* Whether the request itself has begun. */
+static bool connected(struct session *self)
+{
+    curl_off_t connected_us = 0;
+    return curl_easy_getinfo(self->easy, CURLINFO_PRETRANSFER_TIME_T, &connected_us) == CURLE_OK &&
+           connected_us > 0;
+}
+
 /* Whether bytes moved, or cannot be expected to yet. What curl has handed to the kernel moves when
  * the socket's queue gets shorter; the connect time-out covers what precedes the request. */
 static bool made_progress(struct session *self)
 {
-    curl_off_t connected_us = 0;
-    if (curl_easy_getinfo(self->easy, CURLINFO_PRETRANSFER_TIME_T, &connected_us) != CURLE_OK ||
-        connected_us == 0)
+    if (!connected(self))
         return true;
     bool moved = self->progress;
     self->progress = false;
@@ -529,7 +535,9 @@ static enum graft_rc failure(struct session *self, struct graft_err *err)
                              self->stall_timeout_ms);
     const char *text = self->problem[0] != '\0' ? self->problem : curl_easy_strerror(self->result);
     enum graft_rc rc = GRAFT_EUNREACHABLE;
-    if (self->result == CURLE_URL_MALFORMAT || self->result == CURLE_UNSUPPORTED_PROTOCOL)
+    /* An answer that is not HTTP is an unsupported protocol to curl as well. */
+    if (self->result == CURLE_URL_MALFORMAT ||
+        (self->result == CURLE_UNSUPPORTED_PROTOCOL && !connected(self)))
         rc = GRAFT_EINVAL;
     else if (self->result == CURLE_OUT_OF_MEMORY)
         rc = GRAFT_ENOMEM;
