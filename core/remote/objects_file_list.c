@@ -164,7 +164,10 @@ static enum graft_rc consider(void *arg, const char *name, enum graft_entry_kind
     size_t name_bytes = strlen(name);
     if (parent_bytes + name_bytes + 1 >= GRAFT_KEY_BYTES_MAX)
         return GRAFT_OK;
+    /* The last '/' of the path is off while the system reads it. */
     memcpy(key, walk->path + walk->root, parent_bytes);
+    if (parent_bytes > 0)
+        key[parent_bytes - 1] = '/';
     char *last = key + parent_bytes;
     memcpy(last, name, name_bytes + 1);
     if (directory)
