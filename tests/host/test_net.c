@@ -476,15 +476,15 @@ Test(net, a_connection_that_ends_without_an_answer_is_unreachable)
 
 Test(net, silence_before_the_head_times_out)
 {
-    struct graft_request request = {.stall_timeout_ms = 100};
+    struct graft_request request = {.stall_timeout_ms = 500};
     struct graft_exchange *exchange = NULL;
     expect_rc(start("GET", "/silent", request, &exchange), GRAFT_EUNREACHABLE, &err);
-    cr_assert_not_null(strstr(err.text, "no byte for 100 ms"), "%s", err.text);
+    cr_assert_not_null(strstr(err.text, "no byte for 500 ms"), "%s", err.text);
 }
 
 Test(net, silence_within_the_body_times_out)
 {
-    struct graft_request request = {.stall_timeout_ms = 100};
+    struct graft_request request = {.stall_timeout_ms = 500};
     struct graft_exchange *exchange = NULL;
     expect_ok(start("GET", "/stall", request, &exchange), &err);
     char bytes[100];
@@ -493,7 +493,7 @@ Test(net, silence_within_the_body_times_out)
     cr_assert_eq(got, 5);
     expect_rc(graft_exchange_read(exchange, bytes, sizeof bytes, &got, &err), GRAFT_EUNREACHABLE,
               &err);
-    cr_assert_not_null(strstr(err.text, "no byte for 100 ms"), "%s", err.text);
+    cr_assert_not_null(strstr(err.text, "no byte for 500 ms"), "%s", err.text);
     graft_exchange_finish(exchange);
     exchange = get("/hello");
     expect_body(exchange, "hello");

@@ -145,7 +145,7 @@ Test(shm, there_are_sixty_four_views_and_no_more)
     _Atomic uint64_t *words = NULL;
     expect_ok(graft_map_open(shm, graft_test_path(&dir, "words"), true, &map, &err), &err);
     for (unsigned i = 0; i < 64; i++)
-        expect_ok(graft_map_view(map, i * 4096, 4096, &words, &err), &err);
+        expect_ok(graft_map_view(map, (uint64_t)i * 4096, 4096, &words, &err), &err);
     expect_rc(graft_map_view(map, 0, 4096, &words, &err), GRAFT_ELIMIT, &err);
     graft_map_close(map);
 }
