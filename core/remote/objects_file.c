@@ -67,7 +67,7 @@ static bool to_parent(char *path)
 static enum graft_rc explain(const struct objects_file *self, const char *path, enum graft_rc rc,
                              struct graft_err *err)
 {
-    if (rc != GRAFT_EIO && rc != GRAFT_EEXIST && rc != GRAFT_ENOTFOUND)
+    if (rc != GRAFT_EIO && rc != GRAFT_EEXIST)
         return rc;
     char ancestor[PATH_BYTES];
     memcpy(ancestor, path, strlen(path) + 1);

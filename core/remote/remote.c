@@ -262,6 +262,25 @@ enum graft_rc graft_remote_newest(struct graft_remote *remote, uint64_t known, u
     return GRAFT_OK;
 }
 
+/* What decoding cannot know: that it is the commit asked for, and that its inline frames are all
+ * there (their content is checked by whoever decodes them). */
+static enum graft_rc check_commit(const struct graft_commit *commit, uint64_t lsn, size_t size,
+                                  struct graft_err *err)
+{
+    if (commit->lsn != lsn)
+        return graft_err_set(err, GRAFT_ECORRUPT, "it is the commit of LSN %llu, not of %llu",
+                             (unsigned long long)commit->lsn, (unsigned long long)lsn);
+    for (uint32_t i = 0; i < commit->map.frame_count; i++) {
+        const struct graft_map_frame *frame = &commit->map.frames[i];
+        const struct graft_object_ref *object = &commit->map.objects[frame->object];
+        if (object->kind != GRAFT_OBJECT_COMMIT || object->commit_lsn != lsn)
+            continue;
+        if (frame->offset > size || frame->stored_bytes > size - frame->offset)
+            return graft_err_set(err, GRAFT_ECORRUPT, "cut off at %zu bytes, within a frame", size);
+    }
+    return GRAFT_OK;
+}
+
 enum graft_rc graft_remote_get_commit(struct graft_remote *remote, uint64_t lsn,
                                       struct graft_commit *out, struct graft_hash *hash,
                                       struct graft_buf *bytes, struct graft_err *err)
@@ -278,9 +297,8 @@ enum graft_rc graft_remote_get_commit(struct graft_remote *remote, uint64_t lsn,
     if (rc != GRAFT_OK)
         goto out;
     rc = graft_commit_decode(&commit, object.bytes, object.size, err);
-    if (rc == GRAFT_OK && commit.lsn != lsn)
-        rc = graft_err_set(err, GRAFT_ECORRUPT, "it is the commit of LSN %llu, not of %llu",
-                           (unsigned long long)commit.lsn, (unsigned long long)lsn);
+    if (rc == GRAFT_OK)
+        rc = check_commit(&commit, lsn, object.size, err);
     if (rc != GRAFT_OK) {
         rc = graft_err_wrap(err, rc, "%s: object %s", remote->url, key);
         goto out;
