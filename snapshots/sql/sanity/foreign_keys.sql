@@ -1,0 +1,22 @@
+-- Foreign keys, immediate and deferred, with their actions.
+PRAGMA foreign_keys = ON;
+CREATE TABLE parent(id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE child(id INTEGER PRIMARY KEY, parent INT REFERENCES parent ON DELETE CASCADE ON UPDATE CASCADE);
+CREATE TABLE lazy(id INTEGER PRIMARY KEY, parent INT REFERENCES parent DEFERRABLE INITIALLY DEFERRED);
+CREATE TABLE nulled(id INTEGER PRIMARY KEY, parent INT REFERENCES parent ON DELETE SET NULL);
+INSERT INTO parent VALUES (1, 'one'), (2, 'two'), (3, 'three');
+INSERT INTO child(parent) VALUES (1), (1), (2);
+INSERT INTO child(parent) VALUES (77);
+INSERT INTO nulled(parent) VALUES (2);
+BEGIN;
+INSERT INTO lazy VALUES (1, 50);
+COMMIT;
+INSERT INTO parent VALUES (50, 'late');
+COMMIT;
+DELETE FROM parent WHERE id = 1;
+UPDATE parent SET id = 22 WHERE id = 2;
+SELECT * FROM child;
+SELECT * FROM nulled;
+PRAGMA foreign_keys = OFF;
+DELETE FROM parent WHERE id = 50;
+PRAGMA foreign_key_check;
