@@ -1,0 +1,8 @@
+/* Checkpoint objects. */
+#include "fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    fuzz_round_trip(&kind_checkpoint, bytes, size);
+    return 0;
+}
