@@ -57,7 +57,7 @@ static void add_frame(const struct building *building, const uint32_t *numbers, 
 {
     static uint8_t bytes[GRAFT_FRAME_PAGES_MAX][SAMPLE_PAGE_BYTES];
     struct graft_frame_page pages[GRAFT_FRAME_PAGES_MAX];
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     for (uint32_t i = 0; i < count; i++) {
         sample_page(bytes[i], numbers[i], building->lsn);
         pages[i] = (struct graft_frame_page){numbers[i], SAMPLE_PAGE_BYTES, bytes[i]};
@@ -76,7 +76,7 @@ static void add_frame(const struct building *building, const uint32_t *numbers, 
 static void make_first_commit(struct samples *samples, struct graft_codec *codec,
                               struct graft_commit *commit)
 {
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     struct graft_buf frames;
     graft_buf_init(&frames, commit->map.alloc);
     sample_id(commit->volume.bytes, 0x10);
@@ -106,7 +106,7 @@ static void make_first_commit(struct samples *samples, struct graft_codec *codec
 static void make_second_commit(struct samples *samples, struct graft_codec *codec,
                                struct graft_commit *commit)
 {
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     commit->lsn = 2;
     commit->parent = graft_hash128(samples->commit_inline.bytes, samples->commit_inline.size);
     commit->time_ms += 1500;
@@ -128,7 +128,7 @@ static void make_second_commit(struct samples *samples, struct graft_codec *code
 
 static void make_checkpoint(struct samples *samples, const struct graft_commit *commit)
 {
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     struct graft_checkpoint checkpoint;
     graft_checkpoint_init(&checkpoint, commit->map.alloc);
     checkpoint.volume = commit->volume;
@@ -145,7 +145,7 @@ static void make_checkpoint(struct samples *samples, const struct graft_commit *
 
 static void make_local_files(struct samples *samples, const struct graft_commit *commit)
 {
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     struct graft_config config;
     graft_config_init(&config, commit->map.alloc);
     config.volume = commit->volume;

@@ -15,7 +15,7 @@ static struct graft_buf out;
 static void set_up(void)
 {
     struct graft_alloc *alloc = graft_test_env()->alloc;
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     samples_make(&samples, alloc);
     graft_buf_init(&out, alloc);
     graft_commit_init(&commit, alloc);
@@ -43,7 +43,7 @@ static void expect_frame_of_pages(const struct graft_pagemap *map, uint32_t page
 {
     struct graft_codec *codec;
     struct graft_frame frame;
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     const struct graft_map_entry *entry = graft_pagemap_find(map, page);
     cr_assert_not_null(entry);
     const struct graft_map_frame *place = &map->frames[entry->frame];
@@ -63,7 +63,7 @@ static void expect_frame_of_pages(const struct graft_pagemap *map, uint32_t page
 
 Test(commit, inline_frames_are_found_at_their_absolute_offsets)
 {
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     expect_ok(
         graft_commit_decode(&commit, samples.commit_inline.bytes, samples.commit_inline.size, &err),
         &err);
@@ -85,7 +85,7 @@ Test(commit, a_later_commit_leads_to_its_segment_and_to_earlier_commits)
 
 Test(commit, the_head_can_be_read_without_the_inline_frames)
 {
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     uint64_t end;
     expect_ok(graft_object_message_end(samples.commit_inline.bytes, GRAFT_OBJECT_HEADER_BYTES, &end,
                                        &err),
@@ -103,7 +103,7 @@ Test(commit, the_head_can_be_read_without_the_inline_frames)
 
 Test(commit, a_newer_version_says_to_upgrade)
 {
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     samples.commit_segments.bytes[8] = 9;
     expect_rc(graft_commit_decode(&commit, samples.commit_segments.bytes,
                                   samples.commit_segments.size, &err),
@@ -118,7 +118,7 @@ Test(commit, a_newer_version_says_to_upgrade)
 
 Test(commit, an_object_of_another_kind_is_corrupt)
 {
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     expect_rc(graft_commit_decode(&commit, samples.checkpoint.bytes, samples.checkpoint.size, &err),
               GRAFT_ECORRUPT, &err);
     expect_rc(graft_checkpoint_decode(&checkpoint, samples.commit_segments.bytes,
@@ -175,7 +175,7 @@ Test(commit, a_head_that_cannot_be_is_refused)
 
 Test(commit, an_inline_frame_that_is_not_given_is_refused)
 {
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     expect_ok(
         graft_commit_decode(&commit, samples.commit_inline.bytes, samples.commit_inline.size, &err),
         &err);
@@ -210,7 +210,7 @@ Test(commit, frames_in_an_earlier_commits_header_are_refused)
 
 Test(commit, a_checkpoint_that_cannot_be_is_refused)
 {
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     struct graft_checkpoint good = checkpoint;
     checkpoint.lsn = 0;
     expect_rc(graft_checkpoint_encode(&checkpoint, &out, &err), GRAFT_EBUG, &err);
@@ -238,7 +238,7 @@ Test(commit, a_checkpoint_that_cannot_be_is_refused)
 
 Test(commit, an_empty_commit_of_a_variable_volume_round_trips)
 {
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     struct graft_commit empty;
     graft_commit_init(&empty, graft_test_env()->alloc);
     sample_id(empty.volume.bytes, 1);
@@ -256,7 +256,7 @@ Test(commit, an_empty_commit_of_a_variable_volume_round_trips)
 Test(commit, a_hundred_thousand_frames_round_trip)
 {
     enum { FRAMES = 100000 };
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     struct graft_pagemap *map = &checkpoint.map;
     graft_pagemap_deinit(map);
     struct graft_object_ref object = {.kind = GRAFT_OBJECT_SEGMENT};

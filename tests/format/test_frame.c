@@ -30,7 +30,7 @@ TestSuite(frame, .init = set_up, .fini = tear_down);
 static void check_round_trip(const struct graft_frame_page *pages, uint32_t count,
                              uint32_t page_bytes_max)
 {
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     struct graft_frame frame;
     uint32_t stored = 0;
     size_t before = buf.size;
@@ -88,7 +88,7 @@ Test(frame, equal_pages_have_equal_frames)
     struct graft_frame_page page = {3, sizeof bytes, bytes};
     uint32_t first;
     uint32_t second;
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     expect_ok(graft_frame_encode(codec, &page, 1, &buf, &first, &err), &err);
     expect_ok(graft_frame_encode(codec, &page, 1, &buf, &second, &err), &err);
     cr_assert_eq(first, second);
@@ -102,7 +102,7 @@ Test(frame, pages_of_a_decoded_frame_can_be_put_into_a_new_one)
     sample_page(bytes[1], 4, 1);
     const struct graft_frame_page pages[] = {{3, SAMPLE_PAGE_BYTES, bytes[0]},
                                              {4, SAMPLE_PAGE_BYTES, bytes[1]}};
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     struct graft_frame frame;
     uint32_t stored;
     expect_ok(graft_frame_encode(codec, pages, 2, &buf, &stored, &err), &err);
@@ -124,7 +124,7 @@ Test(frame, what_is_not_a_frame_is_not_encoded)
     const struct graft_frame_page past[] = {{0xffffffff, 8, bytes}};
     const struct graft_frame_page long_page[] = {{1, GRAFT_PAGE_BYTES_MAX + 1, bytes}};
     uint32_t stored = 77;
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     expect_rc(graft_frame_encode(codec, descending, 0, &buf, &stored, &err), GRAFT_EINVAL, &err);
     expect_rc(graft_frame_encode(codec, descending, 65, &buf, &stored, &err), GRAFT_EINVAL, &err);
     expect_rc(graft_frame_encode(codec, descending, 2, &buf, &stored, &err), GRAFT_EINVAL, &err);
@@ -198,7 +198,7 @@ Test(frame, hostile_content_behind_a_right_checksum_is_corrupt)
     const uint32_t good[] = {1, 1, 4, 9};
     uint8_t bytes[64];
     size_t size = frame_of_content((const uint8_t *)good, sizeof good, 16, bytes, sizeof bytes);
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     expect_ok(graft_frame_decode(codec, bytes, size, 512, &frame, &err), &err);
 }
 
@@ -211,7 +211,7 @@ Test(frame, two_zstd_frames_in_one_are_corrupt)
     size_t second = frame_of_content((const uint8_t *)(words + 2), 8, 16, halves[1], 64);
     memcpy(halves[0] + first, halves[1] + 16, second - 16);
     kind_frame.repair(halves[0], first + second - 16);
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     struct graft_frame frame;
     expect_rc(graft_frame_decode(codec, halves[0], first + second - 16, 512, &frame, &err),
               GRAFT_ECORRUPT, &err);
@@ -224,7 +224,7 @@ Test(frame, a_frame_of_another_size_than_asked_is_corrupt)
     struct graft_frame_page page = {1, sizeof bytes, bytes};
     struct graft_frame frame;
     uint32_t stored;
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     expect_ok(graft_frame_encode(codec, &page, 1, &buf, &stored, &err), &err);
     expect_ok(graft_buf_append(&buf, "x", 1), &err);
     expect_rc(graft_frame_decode(codec, buf.bytes, stored + 1, 4096, &frame, &err), GRAFT_ECORRUPT,
@@ -236,7 +236,7 @@ Test(frame, a_frame_of_another_size_than_asked_is_corrupt)
 
 Test(frame, a_segment_header_is_checked_to_the_bit)
 {
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     expect_ok(graft_segment_begin(&buf), &err);
     cr_assert_eq(buf.size, GRAFT_SEGMENT_HEADER_BYTES);
     cr_assert_eq(memcmp(buf.bytes, "GRAFTSEG\1\0\0\0\0\0\0\0", 16), 0);
@@ -254,7 +254,7 @@ Test(frame, a_segment_header_is_checked_to_the_bit)
 
 Test(frame, a_newer_segment_says_to_upgrade)
 {
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     expect_ok(graft_segment_begin(&buf), &err);
     buf.bytes[8] = 2;
     expect_rc(graft_segment_check(buf.bytes, buf.size, &err), GRAFT_EVERSION, &err);

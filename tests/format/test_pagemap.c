@@ -103,7 +103,7 @@ static void check_equal_bytes(const struct graft_pagemap *a, const struct graft_
 
 static void check_round_trip(const struct modelled *m, const struct world *world)
 {
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     struct graft_buf bytes;
     static struct modelled read;
     memcpy(read.pages, m->pages, sizeof read.pages);
@@ -247,7 +247,7 @@ Test(pagemap, an_empty_map_has_no_bytes_and_no_pages)
 {
     struct graft_pagemap map;
     struct graft_buf out;
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     graft_pagemap_init(&map, graft_test_env()->alloc);
     graft_buf_init(&out, graft_test_env()->alloc);
     cr_assert_null(graft_pagemap_find(&map, 1));
@@ -265,7 +265,7 @@ Test(pagemap, the_greatest_page_can_be_mapped)
 {
     struct graft_pagemap map;
     struct graft_buf out;
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     graft_pagemap_init(&map, graft_test_env()->alloc);
     const struct graft_object_ref object = {.kind = GRAFT_OBJECT_COMMIT, .commit_lsn = 1};
     struct graft_map_frame frame = {.stored_bytes = 100, .offset = 0, .lsn = 1};
@@ -522,7 +522,7 @@ static enum graft_rc do_add_frame(struct graft_pagemap *map, const void *argumen
 
 Test(pagemap, running_out_of_memory_leaves_the_map)
 {
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     static struct modelled m;
     static struct modelled newer;
     struct world world;

@@ -34,7 +34,7 @@ static void check_against_model(const struct modelled *m)
 
 static void check_round_trip(const struct graft_pageset *set)
 {
-    struct graft_err err;
+    struct graft_err err = {.text = ""};
     struct graft_buf once;
     struct graft_buf twice;
     graft_buf_init(&once, set->alloc);
