@@ -1,0 +1,32 @@
+-- Large transactions in each journal mode, with a cache that must spill.
+PRAGMA cache_size = 10;
+CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT);
+WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 1000)
+INSERT INTO t SELECT i, printf('%0300d', i) FROM c;
+PRAGMA journal_mode = PERSIST;
+BEGIN;
+UPDATE t SET v = v || 'x';
+ROLLBACK;
+SELECT count(*), sum(length(v)) FROM t;
+UPDATE t SET v = v || 'x';
+PRAGMA journal_mode = TRUNCATE;
+BEGIN;
+UPDATE t SET v = v || 'y';
+ROLLBACK;
+SELECT count(*), sum(length(v)) FROM t;
+PRAGMA journal_mode = MEMORY;
+BEGIN;
+UPDATE t SET v = v || 'z';
+SAVEPOINT s;
+DELETE FROM t WHERE id > 500;
+ROLLBACK TO s;
+COMMIT;
+SELECT count(*), sum(length(v)) FROM t;
+PRAGMA journal_mode = DELETE;
+BEGIN;
+DELETE FROM t;
+ROLLBACK;
+PRAGMA journal_mode = OFF;
+UPDATE t SET v = 'short';
+SELECT count(*), sum(length(v)) FROM t;
+PRAGMA integrity_check;

@@ -1,0 +1,26 @@
+-- Pragmas that a VFS could trip over answer as they do on a plain file.
+CREATE TABLE t(v);
+PRAGMA wal_checkpoint;
+PRAGMA wal_autocheckpoint;
+PRAGMA journal_size_limit = 1000;
+PRAGMA locking_mode;
+PRAGMA locking_mode = EXCLUSIVE;
+INSERT INTO t VALUES (1);
+PRAGMA locking_mode = NORMAL;
+SELECT * FROM t;
+PRAGMA temp_store = MEMORY;
+PRAGMA temp_store;
+PRAGMA busy_timeout = 10;
+PRAGMA read_uncommitted = ON;
+PRAGMA query_only = ON;
+INSERT INTO t VALUES (2);
+PRAGMA query_only = OFF;
+PRAGMA cell_size_check = ON;
+PRAGMA checkpoint_fullfsync;
+PRAGMA fullfsync = ON;
+PRAGMA threads;
+PRAGMA no_such_pragma;
+PRAGMA no_such_pragma = 5;
+SELECT name, file FROM pragma_database_list;
+INSERT INTO t VALUES (3);
+SELECT * FROM t;
