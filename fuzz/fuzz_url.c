@@ -22,7 +22,7 @@ static void append(char *out, size_t *used, const char *text, bool escape)
     for (; *text != '\0'; text++) {
         bool escaped = escape && strchr("%?#", *text) != NULL;
         const char *form = *text == '%' ? "%25" : *text == '?' ? "%3f" : "%23";
-        require(*used + 4 < 3 * TEXT_BYTES);
+        require(*used + 4 < (size_t)3 * TEXT_BYTES);
         memcpy(out + *used, escaped ? form : text, escaped ? 3 : 1);
         *used += escaped ? 3 : 1;
     }

@@ -449,21 +449,29 @@ Test(pagemap, hostile_messages_are_corrupt_and_leave_the_map)
 
 Test(pagemap, maps_that_contradict_each_other_do_not_merge)
 {
-    struct graft_pagemap maps[2];
     const struct graft_object_ref object = {.kind = GRAFT_OBJECT_SEGMENT};
-    const uint64_t offsets[2] = {16, 60};
-    for (unsigned i = 0; i < 2; i++) {
-        graft_pagemap_init(&maps[i], graft_test_env()->alloc);
-        struct graft_map_frame frame = {.stored_bytes = 100, .offset = offsets[i], .lsn = 1};
-        cr_assert_eq(graft_pagemap_add_object(&maps[i], &object, &frame.object), GRAFT_OK);
-        cr_assert_eq(graft_pagemap_add_frame(&maps[i], &frame, (const uint32_t[]){i + 1}, 1),
-                     GRAFT_OK);
+    const struct graft_map_frame good = {.stored_bytes = 100, .offset = 16, .lsn = 1};
+    const struct graft_map_frame others[] = {
+        {.stored_bytes = 100, .offset = 60, .lsn = 1},
+        {.stored_bytes = 99, .offset = 16, .lsn = 1},
+        {.stored_bytes = 100, .offset = 16, .lsn = 2},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        struct graft_pagemap maps[2];
+        const struct graft_map_frame *frames[2] = {&good, &others[i]};
+        for (uint32_t j = 0; j < 2; j++) {
+            uint32_t index;
+            graft_pagemap_init(&maps[j], graft_test_env()->alloc);
+            cr_assert_eq(graft_pagemap_add_object(&maps[j], &object, &index), GRAFT_OK);
+            cr_assert_eq(graft_pagemap_add_frame(&maps[j], frames[j], (const uint32_t[]){j + 1}, 1),
+                         GRAFT_OK);
+        }
+        cr_assert_eq(graft_pagemap_merge(&maps[0], &maps[1]), GRAFT_ECORRUPT);
+        cr_assert_eq(maps[0].entry_count, 1);
+        cr_assert_not_null(graft_pagemap_find(&maps[0], 1));
+        graft_pagemap_deinit(&maps[0]);
+        graft_pagemap_deinit(&maps[1]);
     }
-    cr_assert_eq(graft_pagemap_merge(&maps[0], &maps[1]), GRAFT_ECORRUPT);
-    cr_assert_eq(maps[0].entry_count, 1);
-    cr_assert_not_null(graft_pagemap_find(&maps[0], 1));
-    graft_pagemap_deinit(&maps[0]);
-    graft_pagemap_deinit(&maps[1]);
 }
 
 Test(pagemap, a_map_that_would_not_decode_is_not_written)
