@@ -63,7 +63,7 @@ static bool flip(const char *path, const char *offset_text)
     int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0)
         return false;
-    off_t offset = (off_t)atoll(offset_text);
+    off_t offset = (off_t)strtoll(offset_text, NULL, 10);
     if (offset < 0)
         offset += lseek(fd, 0, SEEK_END);
     unsigned char byte = 0;
@@ -144,7 +144,7 @@ static bool on_path(struct snapshot_run *run, const char *verb, const char *path
     if (strcmp(verb, "flip") == 0 && count == 3)
         ok = flip(path, words[2]);
     else if (strcmp(verb, "truncate") == 0 && count == 3)
-        ok = truncate(path, (off_t)atoll(words[2])) == 0;
+        ok = truncate(path, (off_t)strtoll(words[2], NULL, 10)) == 0;
     else if (strcmp(verb, "remove") == 0 && count == 2)
         ok = snapshot_remove_tree(path);
     else if (strcmp(verb, "chmod") == 0 && count == 3)

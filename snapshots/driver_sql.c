@@ -337,12 +337,13 @@ void snapshot_blob(struct snapshot_run *run, bool write, char **words)
     if (db == NULL)
         return;
     sqlite3_blob *blob = NULL;
-    int offset = atoi(words[3]);
-    int rc = sqlite3_blob_open(db, "main", words[0], words[1], atoll(words[2]), write, &blob);
+    int offset = (int)strtol(words[3], NULL, 10);
+    int rc = sqlite3_blob_open(db, "main", words[0], words[1], strtoll(words[2], NULL, 10), write,
+                               &blob);
     if (rc == SQLITE_OK && write) {
         rc = sqlite3_blob_write(blob, words[4], (int)strlen(words[4]), offset);
     } else if (rc == SQLITE_OK) {
-        int size = atoi(words[4]);
+        int size = (int)strtol(words[4], NULL, 10);
         unsigned char *bytes = calloc(1, (size_t)size + 1);
         if (bytes == NULL)
             abort();

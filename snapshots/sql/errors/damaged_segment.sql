@@ -4,8 +4,34 @@
 --@ open a a.db?remote=file://$DIR/remote/app
 CREATE TABLE small(v);
 INSERT INTO small VALUES ('fine');
-CREATE TABLE t(id INTEGER PRIMARY KEY, v BLOB);
-WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 300)
-INSERT INTO t SELECT i, CAST(printf('%064d', i * 982451653 % 7919) || hex(i * 2654435761 % 4294967291) || printf('%03000d', i * i) AS BLOB) FROM c;
+CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT);
+WITH RECURSIVE c(i, x) AS (SELECT 0, 1 UNION ALL SELECT i + 1, (x * 1103515245 + 12345) % 2147483648 FROM c WHERE i < 200000)
+INSERT INTO t SELECT i / 400, group_concat(printf('%08x', x), '') FROM c GROUP BY i / 400;
 PRAGMA graft_push;
 --@ exists remote/_segments/*
+--@ copy remote good
+--@ flip remote/_segments/* 200000
+--@ open b b.db?remote=file://$DIR/remote/app
+PRAGMA graft_prefetch = off;
+SELECT v FROM small;
+--@ mask 'page [0-9]+' 'page N'
+--@ mask 'offset [0-9]+' 'offset N'
+--@ log on
+SELECT count(*), sum(length(v)) FROM t;
+--@ log off
+SELECT v FROM small;
+--@ truncate remote/_segments/* 10000
+--@ log on
+SELECT count(*), sum(length(v)) FROM t;
+PRAGMA graft_hydrate;
+--@ log off
+--@ remove remote/_segments/*
+--@ log on
+SELECT count(*), sum(length(v)) FROM t;
+--@ log off
+INSERT INTO small VALUES ('still fine');
+--@ remove remote
+--@ copy good remote
+SELECT count(*), sum(length(v)) FROM t;
+PRAGMA graft_push;
+PRAGMA integrity_check;
