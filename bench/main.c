@@ -127,7 +127,7 @@ static void print_row(const struct bench_case *the_case, const struct result *re
                  result->ratio, aim, verdict(result->ratio, the_case->aim));
     if (the_case->aim_bare > 0)
         (void)printf("%-9s %-42s %10.4f %10.4f %-2s %7.2f %6.1f %s\n", "",
-                     "  the same bytes, bare fdatasync (for SQLite)", result->median[SIDE_BARE],
+                     "  (left: bare fdatasync of the same bytes)", result->median[SIDE_BARE],
                      result->median[SIDE_GRAFT], the_case->unit, result->ratio_bare,
                      the_case->aim_bare, verdict(result->ratio_bare, the_case->aim_bare));
     (void)fflush(stdout);

@@ -104,13 +104,9 @@ enum cli_exit cli_help(struct cli *cli);
  * graft_volume_close. */
 GRAFT_MUST_USE enum graft_rc cli_volume_open(struct cli *cli, struct graft_volume **out,
                                              struct graft_err *err);
-/* Checks that a database may be made at `directory`: EEXIST when one is there, EINVAL when
- * something else is. `*missing` says whether the directory is to be made too. */
-GRAFT_MUST_USE enum graft_rc cli_directory_check_new(struct cli *cli, const char *directory,
-                                                     bool *missing, struct graft_err *err);
-/* For a command that makes a database: opens a new one at `directory` (absolute), which must pass
- * cli_directory_check_new. `*made` says whether the directory is new too (see cli_path_remove_new).
- * Nothing is left behind on failure. */
+/* For a command that makes a database: opens a new one at `directory` (absolute), which is missing
+ * or empty. `*made` says whether the directory is new too (see cli_path_remove_new). EEXIST when a
+ * database is there, EINVAL when something else is; nothing is left behind on failure. */
 GRAFT_MUST_USE enum graft_rc cli_volume_create(struct cli *cli, const char *directory,
                                                const struct graft_volume_options *options,
                                                struct graft_volume **out, bool *made,

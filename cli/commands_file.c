@@ -43,6 +43,24 @@ static enum graft_rc check_copy(const char *file, const char *directory, struct 
     return rc;
 }
 
+static enum graft_rc copy_in(struct cli *cli, const char *file, const char *directory,
+                             uint64_t *pages, struct graft_err *err)
+{
+    struct graft_vfs *vfs = NULL;
+    GRAFT_TRY(graft_vfs_register(cli->process, cli->env, VFS_NAME, NULL, &vfs, err));
+    struct cli_progress progress;
+    cli_progress_begin(&progress, cli);
+    enum graft_rc rc = graft_backup_import(VFS_NAME, file, directory, NULL, cli_progress_step,
+                                           &progress, pages, err);
+    cli_progress_end(&progress);
+    if (rc == GRAFT_OK)
+        rc = check_copy(cli->args[0], directory, err);
+    graft_vfs_unregister(vfs);
+    return rc;
+}
+
+/* Makes the database first, so that a bad directory or remote is named as what it is, and takes it
+ * away again when the rest fails. */
 static enum graft_rc import_file(struct cli *cli, const char *file, const char *directory,
                                  uint64_t *pages, struct graft_err *err)
 {
@@ -51,16 +69,14 @@ static enum graft_rc import_file(struct cli *cli, const char *file, const char *
     if (entry.kind == GRAFT_ENTRY_DIRECTORY)
         return graft_err_set(err, GRAFT_EINVAL, "%s: is a directory; name a SQLite database file",
                              cli->args[0]);
-    struct graft_vfs *vfs = NULL;
-    GRAFT_TRY(graft_vfs_register(cli->process, cli->env, VFS_NAME, NULL, &vfs, err));
-    struct cli_progress progress;
-    cli_progress_begin(&progress, cli);
-    enum graft_rc rc = graft_backup_import(VFS_NAME, file, directory, cli->remote,
-                                           cli_progress_step, &progress, pages, err);
-    cli_progress_end(&progress);
-    if (rc == GRAFT_OK)
-        rc = check_copy(cli->args[0], directory, err);
-    graft_vfs_unregister(vfs);
+    struct graft_volume_options options = {.remote_url = cli->remote};
+    struct graft_volume *volume = NULL;
+    bool made = false;
+    GRAFT_TRY(cli_volume_create(cli, directory, &options, &volume, &made, err));
+    enum graft_rc rc = copy_in(cli, file, directory, pages, err);
+    graft_volume_close(volume);
+    if (rc != GRAFT_OK)
+        cli_path_remove_new(cli, directory, made);
     return rc;
 }
 
@@ -69,25 +85,14 @@ enum cli_exit cli_import(struct cli *cli)
     enum cli_exit code = CLI_FAILED;
     struct graft_err err = {.rc = GRAFT_OK};
     uint64_t pages = 0;
-    bool missing = false;
     char *file = cli_path_absolute(cli, cli->args[0]);
     char *directory = file != NULL ? cli_path_absolute(cli, cli->args[1]) : NULL;
-    if (directory == NULL)
-        goto out;
-    enum graft_rc rc = cli_directory_check_new(cli, directory, &missing, &err);
-    if (rc != GRAFT_OK) {
-        code = cli_fail_err(cli, rc, &err);
-        goto out;
+    if (directory != NULL) {
+        enum graft_rc rc = import_file(cli, file, directory, &pages, &err);
+        code = rc == GRAFT_OK ? CLI_OK : cli_fail_err(cli, rc, &err);
+        if (rc == GRAFT_OK)
+            (void)printf("%s: %" PRIu64 " pages imported\n", cli->args[1], pages);
     }
-    rc = import_file(cli, file, directory, &pages, &err);
-    if (rc != GRAFT_OK) {
-        code = cli_fail_err(cli, rc, &err);
-        cli_path_remove_new(cli, directory, missing);
-        goto out;
-    }
-    (void)printf("%s: %" PRIu64 " pages imported\n", cli->args[1], pages);
-    code = CLI_OK;
-out:
     free(directory);
     free(file);
     return code;

@@ -35,7 +35,8 @@ const struct cli_command cli_commands[] = {
         .arguments = "FILE DIR [--remote URL]",
         .summary = "make a database from a SQLite file",
         .help = "Copies the SQLite database FILE, which may be in use, into DIR, a new Graft\n"
-                "database with the same page size, in one transaction. FILE is not changed.\n",
+                "database with the same page size, in one transaction. What FILE holds is not\n"
+                "changed.\n",
         .options = CLI_OPTION_REMOTE,
         .args_min = 2,
         .args_max = 2,

@@ -29,8 +29,11 @@ static enum graft_rc stop_at_entry(void *arg, const char *name, enum graft_entry
     return GRAFT_EEXIST;
 }
 
-enum graft_rc cli_directory_check_new(struct cli *cli, const char *directory, bool *missing,
-                                      struct graft_err *err)
+/* Checks that a database may be made there. `*missing` says whether the directory is to be made
+ * too.
+ */
+static enum graft_rc check_new(struct cli *cli, const char *directory, bool *missing,
+                               struct graft_err *err)
 {
     struct graft_disk *disk = cli->env->disk;
     if (graft_volume_exists(cli->env, directory))
@@ -59,7 +62,7 @@ enum graft_rc cli_volume_create(struct cli *cli, const char *directory,
                                 struct graft_volume **out, bool *made, struct graft_err *err)
 {
     bool missing = false;
-    GRAFT_TRY(cli_directory_check_new(cli, directory, &missing, err));
+    GRAFT_TRY(check_new(cli, directory, &missing, err));
     struct graft_volume_options new_options = *options;
     new_options.create = true;
     enum graft_rc rc = graft_volume_open(cli->process, directory, &new_options, out, err);

@@ -22,6 +22,9 @@ struct worker {
     struct shared *shared;
     struct graft_env *env;
     sqlite3 *db;
+    sqlite3 *reader;   /* holds a snapshot now and then, so that folding has one to spare */
+    uint64_t snapshot; /* newest transaction that the reader sees */
+    bool reading;
     struct load_random random;
     uint64_t commits; /* COMMITs of this worker */
     uint64_t commit_start_calls;
@@ -44,17 +47,20 @@ static void set_phase(struct worker *worker, enum phase phase)
     worker->shared->phase = (int)phase;
 }
 
-static void open_at(struct worker *worker, const char *directory)
+static int open_connection(const struct worker *worker, const char *directory, sqlite3 **out)
 {
     char uri[1280];
     const struct database *database = worker->database;
     (void)snprintf(uri, sizeof uri, "file:%s?vfs=graft&page_size=%u%s%s", directory,
                    database->page_bytes, database->remote[0] != '\0' ? "&remote=" : "",
                    database->remote);
-    must(worker,
-         sqlite3_open_v2(uri, &worker->db,
-                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI, NULL),
-         "open");
+    return sqlite3_open_v2(uri, out, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI,
+                           NULL);
+}
+
+static void open_at(struct worker *worker, const char *directory)
+{
+    must(worker, open_connection(worker, directory, &worker->db), "open");
     must(worker, sqlite3_exec(worker->db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL),
          "first read");
     must(worker,
@@ -148,6 +154,26 @@ static void on_committed(void *arg)
     set_phase(worker, PHASE_IDLE);
 }
 
+/* Begins a snapshot, or ends it after a look at whether it still is what it was. */
+static void read_besides(struct worker *worker)
+{
+    uint64_t newest = 0;
+    bool exists = false;
+    if (worker->reader == NULL)
+        must(worker, open_connection(worker, worker->database->directory, &worker->reader),
+             "reader");
+    if (!worker->reading)
+        must(worker, sqlite3_exec(worker->reader, "BEGIN", NULL, NULL, NULL), "reader");
+    if (load_newest(worker->reader, &exists, &newest) != SQLITE_OK || !exists)
+        fail(worker, "reader", sqlite3_errmsg(worker->reader));
+    if (worker->reading && newest != worker->snapshot)
+        fail(worker, "reader", "a snapshot changed while it was held");
+    if (worker->reading)
+        must(worker, sqlite3_exec(worker->reader, "COMMIT", NULL, NULL, NULL), "reader");
+    worker->snapshot = newest;
+    worker->reading = !worker->reading;
+}
+
 /* What the load does besides its transactions; none of it changes what is in the database. */
 static void do_besides(struct worker *worker)
 {
@@ -162,6 +188,8 @@ static void do_besides(struct worker *worker)
     } else if (what < 24 && worker->database->remote[0] != '\0') {
         set_phase(worker, PHASE_PUSH);
         must(worker, sqlite3_exec(worker->db, "PRAGMA graft_push", NULL, NULL, NULL), "push");
+    } else if (what < 34) {
+        read_besides(worker);
     }
     set_phase(worker, PHASE_IDLE);
 }
@@ -190,7 +218,10 @@ static void load(struct worker *worker, uint64_t transactions)
 static void close_database(struct worker *worker)
 {
     set_phase(worker, PHASE_CLOSE);
+    must(worker, sqlite3_close(worker->reader), "close");
     must(worker, sqlite3_close(worker->db), "close");
+    worker->reader = NULL;
+    worker->reading = false;
     worker->db = NULL;
 }
 
