@@ -183,8 +183,8 @@ enum graft_rc graft_log(struct graft_volume *volume, uint32_t remote_max, graft_
 
 /* ---- Pages and counters ---- */
 
-/* Keeps the set of pages ahead for as long as nothing is committed or pushed, so that listing all pages computes it once. The
- * volume's mutex is held. */
+/* Keeps the set of pages ahead for as long as nothing is committed or pushed, so that listing all
+ * pages computes it once. The volume's mutex is held. */
 static enum graft_rc refresh_ahead(struct graft_volume *volume, struct graft_err *err)
 {
     struct graft_ahead_cache *cache = &volume->ahead;
@@ -202,8 +202,9 @@ static enum graft_rc refresh_ahead(struct graft_volume *volume, struct graft_err
     return GRAFT_OK;
 }
 
-enum graft_rc graft_page_info(struct graft_volume *volume, uint32_t page, enum graft_page_state *state,
-                              uint64_t *remote_lsn, struct graft_err *err)
+enum graft_rc graft_page_info(struct graft_volume *volume, uint32_t page,
+                              enum graft_page_state *state, uint64_t *remote_lsn,
+                              struct graft_err *err)
 {
     bool held = graft_store_page_state(volume->store, page) == GRAFT_STORE_HELD;
     graft_mutex_lock(volume->mutex);

@@ -174,14 +174,13 @@ enum graft_rc graft_sync_newest(struct graft_sync *sync, uint64_t *remote_lsn,
     struct graft_volume *volume = sync->volume;
     uint64_t newest = 0;
     uint64_t checkpoint = 0;
-    GRAFT_TRY(graft_remote_newest(sync->remote, 0, &newest, &checkpoint, err));
-    if (newest == 0 && sync->state.remote_lsn > 0)
-        return graft_err_set(
-            err, GRAFT_EFOREIGN,
-            "%s is empty, but %s was replicated from it: check the URL, or push to a new one",
-            graft_remote_url(sync->remote), volume->directory);
-    if (newest < sync->state.remote_lsn)
-        newest = sync->state.remote_lsn; /* a stale listing */
+    const uint64_t known = sync->state.remote_lsn;
+    enum graft_rc rc = graft_remote_newest(sync->remote, known, &newest, &checkpoint, err);
+    if (rc == GRAFT_ENOTFOUND)
+        return graft_err_wrap(err, GRAFT_EUNREACHABLE, "%s is not there, or not mounted",
+                              graft_remote_url(sync->remote));
+    if (rc != GRAFT_OK)
+        return rc;
     graft_mutex_lock(volume->mutex);
     volume->met = true;
     volume->newest_known = newest;
@@ -196,7 +195,11 @@ enum graft_rc graft_sync_newest(struct graft_sync *sync, uint64_t *remote_lsn,
     struct graft_hash hash;
     graft_commit_init(&commit, volume->env->alloc);
     struct graft_view *found = NULL;
-    enum graft_rc rc = graft_remote_get_commit(sync->remote, newest, &commit, &hash, object, err);
+    rc = graft_remote_get_commit(sync->remote, newest, &commit, &hash, object, err);
+    if (rc == GRAFT_ENOTFOUND && newest == known)
+        rc = graft_err_set(err, GRAFT_EFOREIGN,
+                           "%s is empty, but %s was replicated from it: check the URL",
+                           graft_remote_url(sync->remote), volume->directory);
     if (rc == GRAFT_OK)
         rc = adopt(sync, &commit, err);
     if (rc == GRAFT_OK && commit.page_bytes != graft_store_page_bytes(volume->store))
