@@ -99,14 +99,14 @@ static bool copy_file(const char *from, const char *to)
 }
 
 /* nftw passes no argument, so these two say what is copied where. */
-static const char *copy_from;
+static size_t copy_from_bytes;
 static char copy_to[SNAPSHOT_PATH_BYTES * 2];
 
 static int copy_entry(const char *path, const struct stat *stat, int type, struct FTW *ftw)
 {
     (void)ftw;
     char to[SNAPSHOT_PATH_BYTES * 3];
-    (void)snprintf(to, sizeof to, "%s%s", copy_to, path + strlen(copy_from));
+    (void)snprintf(to, sizeof to, "%s%s", copy_to, path + copy_from_bytes);
     if (type == FTW_D)
         return mkdir(to, stat->st_mode & 07777) != 0 && errno != EEXIST;
     return !copy_file(path, to);
@@ -114,7 +114,7 @@ static int copy_entry(const char *path, const struct stat *stat, int type, struc
 
 static bool copy_tree(const struct snapshot_run *run, const char *from, const char *to)
 {
-    copy_from = from;
+    copy_from_bytes = strlen(from);
     (void)snprintf(copy_to, sizeof copy_to, "%s/%s", run->directory, to);
     return nftw(from, copy_entry, 16, FTW_PHYS) == 0;
 }

@@ -136,14 +136,14 @@ static void run_sql(struct snapshot_run *run, const char *sql)
 
 static void run_lines(struct snapshot_run *run, char *text)
 {
-    size_t space = strlen(text) + 2;
-    char *sql = calloc(1, space);
+    char *sql = calloc(1, strlen(text) + 2);
+    size_t used = 0;
     if (sql == NULL)
         abort();
     char *rest = NULL;
     for (char *line = strtok_r(text, "\n", &rest); line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
-        bool between = sql[0] == '\0';
+        bool between = used == 0;
         if (between && strncmp(line, "--@", 3) == 0) {
             snapshot_echo(run, line);
             obey(run, line);
@@ -152,14 +152,15 @@ static void run_lines(struct snapshot_run *run, char *text)
         if (between && strncmp(line, "--", 2) == 0)
             continue;
         if (!between)
-            strcat(sql, "\n");
-        strcat(sql, line);
-        if (sqlite3_complete(sql)) {
+            sql[used++] = '\n';
+        memcpy(sql + used, line, strlen(line) + 1);
+        used += strlen(line);
+        if (used > 0 && sqlite3_complete(sql)) {
             run_sql(run, sql);
-            sql[0] = '\0';
+            used = 0;
         }
     }
-    if (sql[0] != '\0')
+    if (used > 0)
         snapshot_problem(run, "incomplete: %s", sql);
     free(sql);
 }
