@@ -65,8 +65,8 @@ static void open_at(struct worker *worker, const char *directory)
          "first read");
     must(worker,
          sqlite3_exec(worker->db,
-                      database->full ? "PRAGMA synchronous=FULL; PRAGMA cache_size=100"
-                                     : "PRAGMA synchronous=NORMAL; PRAGMA cache_size=100",
+                      worker->database->full ? "PRAGMA synchronous=FULL; PRAGMA cache_size=100"
+                                             : "PRAGMA synchronous=NORMAL; PRAGMA cache_size=100",
                       NULL, NULL, NULL),
          "settings");
 }
