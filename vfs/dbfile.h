@@ -50,8 +50,8 @@ struct graft_dbfile {
     struct graft_journal_store journal;
 };
 
-/* Opens a main database into `file`, which has room for a struct graft_dbfile. */
-int graft_dbfile_open(struct graft_vfs *vfs, const char *name, sqlite3_file *file, int flags,
+/* Opens a main database into `base`, which has room for a struct graft_dbfile. */
+int graft_dbfile_open(struct graft_vfs *vfs, const char *name, sqlite3_file *base, int flags,
                       int *out_flags);
 /* The Graft file behind a sqlite3_file, or NULL when that belongs to another VFS. */
 struct graft_dbfile *graft_dbfile_of(sqlite3_file *file);

@@ -84,7 +84,7 @@ static bool stop_at_once(void *arg, uint64_t done, uint64_t total)
     return false;
 }
 
-Test(backup, a_stopped_import_or_export_leaves_nothing)
+Test(backup, a_stopped_import_or_export_can_be_run_again)
 {
     struct graft_err err = {0};
     uint64_t pages = 0;
