@@ -149,8 +149,8 @@ GRAFT_MUST_USE enum graft_rc graft_store_sync_state(struct graft_store *store,
                                                     struct graft_err *err);
 /* Records a new sync state without a commit, durably (a push that is pending, is done, was
  * refused). The caller holds the commit lock (graft_store_write_begin) and has changed nothing. A
- * later pushed_lsn takes the commits up to it out of the ahead set. Snapshots pinned later have the new
- * remote_lsn; the commit lock stays with the caller. */
+ * later pushed_lsn takes the commits up to it out of the ahead set. Snapshots pinned later have the
+ * new remote_lsn; the commit lock stays with the caller. */
 GRAFT_MUST_USE enum graft_rc graft_store_note(struct graft_store_session *session,
                                               const struct graft_sync_state *state,
                                               struct graft_err *err);
