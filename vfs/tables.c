@@ -25,6 +25,7 @@
 #define LOG_ENTRIES_MAX 10000U
 #define PLAN_SCHEMA 1
 #define PLAN_LIMIT 2
+#define PLAN_OFFSET 4
 
 struct table_kind;
 
@@ -353,7 +354,20 @@ static int table_disconnect(sqlite3_vtab *base)
     return SQLITE_OK;
 }
 
-/* The schema narrows the scan to another database, a LIMIT how much of the log is read. */
+/* Takes the constraint `op` as an argument of the scan, when the statement has one. */
+static void take_bound(sqlite3_index_info *info, int op, int plan, int *arguments)
+{
+    for (int i = 0; i < info->nConstraint; i++) {
+        if (info->aConstraint[i].op != op || !info->aConstraint[i].usable)
+            continue;
+        info->aConstraintUsage[i].argvIndex = ++*arguments;
+        info->idxNum |= plan;
+        return;
+    }
+}
+
+/* The schema narrows the scan to another database; LIMIT and OFFSET bound how much of the log is
+ * read, and SQLite still applies them itself. */
 static int table_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 {
     const struct table *table = (const struct table *)base;
@@ -372,14 +386,9 @@ static int table_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
         info->aConstraintUsage[i].omit = 1;
         info->idxNum |= PLAN_SCHEMA;
     }
-    for (int i = 0; i < info->nConstraint; i++) {
-        const struct sqlite3_index_constraint *constraint = &info->aConstraint[i];
-        if (constraint->op != SQLITE_INDEX_CONSTRAINT_LIMIT || !constraint->usable ||
-            info->nOrderBy > 0)
-            continue;
-        info->aConstraintUsage[i].argvIndex = ++arguments;
-        info->idxNum |= PLAN_LIMIT;
-        break;
+    if (info->nOrderBy == 0) {
+        take_bound(info, SQLITE_INDEX_CONSTRAINT_LIMIT, PLAN_LIMIT, &arguments);
+        take_bound(info, SQLITE_INDEX_CONSTRAINT_OFFSET, PLAN_OFFSET, &arguments);
     }
     return SQLITE_OK;
 }
@@ -425,7 +434,17 @@ static int load_row(struct cursor *cursor)
 
 static bool schema_exists(sqlite3 *db, const char *schema)
 {
-    return sqlite3_db_filename(db, schema) != NULL;
+    return sqlite3_stricmp(schema, "temp") == 0 || sqlite3_db_filename(db, schema) != NULL;
+}
+
+/* Rows that a scan is worth, from its arguments behind the schema. */
+static uint64_t bound_of(int plan, sqlite3_value **argv)
+{
+    sqlite3_int64 limit = (plan & PLAN_LIMIT) != 0 ? sqlite3_value_int64(*argv++) : -1;
+    sqlite3_int64 offset = (plan & PLAN_OFFSET) != 0 ? sqlite3_value_int64(*argv) : 0;
+    if (limit < 0)
+        return UINT64_MAX;
+    return (uint64_t)limit + (offset > 0 ? (uint64_t)offset : 0);
 }
 
 static int table_filter(sqlite3_vtab_cursor *base, int plan, const char *plan_text, int argc,
@@ -440,9 +459,7 @@ static int table_filter(sqlite3_vtab_cursor *base, int plan, const char *plan_te
     int at = 0;
     if ((plan & PLAN_SCHEMA) != 0)
         schema = (const char *)sqlite3_value_text(argv[at++]);
-    cursor->limit = UINT64_MAX;
-    if ((plan & PLAN_LIMIT) != 0 && sqlite3_value_int64(argv[at]) >= 0)
-        cursor->limit = (uint64_t)sqlite3_value_int64(argv[at]);
+    cursor->limit = bound_of(plan, argv + at);
     if (schema == NULL)
         return SQLITE_OK;
     const struct graft_dbfile *file = graft_dbfile_of_schema(table->db, schema);
