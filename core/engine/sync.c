@@ -8,7 +8,7 @@
 #include "engine/settings.h"
 
 /* The byte of the lock file that a syncing process holds; the store leaves it to the engine. */
-#define SYNC_LOCK_INDEX 3U
+#define SYNC_LOCK_INDEX 8U
 #define WRITER_WAIT_MS 10000U
 #define WRITER_WAIT_STEP_MS 5U
 
