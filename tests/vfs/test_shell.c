@@ -40,13 +40,6 @@ static const char *output_of(const char *command, const char *input)
     return output;
 }
 
-static const char *with_extension(const char *format)
-{
-    static char text[8192];
-    snprintf(text, sizeof text, format, EXTENSION);
-    return text;
-}
-
 Test(shell, a_session_as_in_the_readme_works)
 {
     char script[4096];
@@ -88,10 +81,13 @@ Test(shell, loading_twice_and_from_two_connections_does_no_harm)
 
 Test(shell, the_reason_of_a_failed_open_is_in_the_log)
 {
-    const char *output = output_of(
-        "sqlite3 -batch", with_extension(".log stderr\n.load %s\n"
-                                         ".open 'file:app.graft?vfs=graft&page_size=1000'\n"
-                                         "SELECT 1;\n"));
+    char script[2048];
+    snprintf(script, sizeof script,
+             ".log stderr\n.load %s\n"
+             ".open 'file:app.graft?vfs=graft&page_size=1000'\n"
+             "SELECT 1;\n",
+             EXTENSION);
+    const char *output = output_of("sqlite3 -batch", script);
     cr_assert_not_null(strstr(output, "page_size=1000 is not allowed"), "%s", output);
     cr_assert_not_null(strstr(output, "unable to open"), "%s", output);
 }
