@@ -290,6 +290,14 @@ static void keep_view(struct graft_sync *sync, const struct graft_buf *object)
     graft_commit_deinit(&commit);
 }
 
+/* What the push carries must be on this disk before it can be in the remote. A log whose sync
+ * failed is healed by the next append, which a note is. */
+static enum graft_rc make_durable(struct graft_sync *sync, struct graft_err *err)
+{
+    enum graft_rc rc = graft_store_flush(sync->volume->store, err);
+    return rc == GRAFT_EIO ? graft_sync_note(sync, &sync->state, err) : rc;
+}
+
 static enum graft_rc push_pages(struct graft_sync *sync,
                                 const struct graft_store_snapshot *snapshot,
                                 const struct graft_pageset *pages, struct graft_err *err)
@@ -307,7 +315,7 @@ static enum graft_rc push_pages(struct graft_sync *sync,
     enum graft_rc rc = build_object(sync, snapshot, pages, base, &pending.object, err);
     graft_view_release(volume, base);
     if (rc == GRAFT_OK)
-        rc = graft_store_flush(volume->store, err);
+        rc = make_durable(sync, err);
     if (rc == GRAFT_OK)
         rc = graft_pending_save(sync, &pending, err);
     if (rc == GRAFT_OK)
