@@ -272,7 +272,7 @@ static void give_up_half(struct graft_store *store, uint64_t folded)
     uint64_t generation = graft_half_load(store, half, GRAFT_HALF_GENERATION);
     uint64_t other = graft_half_load(store, 1 - half, GRAFT_HALF_GENERATION);
     if (other < generation && folded >= graft_half_load(store, half, GRAFT_HALF_BASE_LSN))
-        graft_header_raise(store, GRAFT_W_DEAD, other);
+        graft_dead_raise(store, other);
 }
 
 enum graft_rc graft_fold_run(struct graft_store *store, uint64_t *folded, struct graft_err *err)
@@ -325,8 +325,7 @@ enum graft_rc graft_store_fold(struct graft_store *store, struct graft_err *err)
 void graft_fold_maybe(struct graft_store *store)
 {
     unsigned half = (unsigned)graft_header_load(store, GRAFT_W_HALF);
-    if (graft_half_load(store, 1 - half, GRAFT_HALF_GENERATION) <=
-            graft_header_load(store, GRAFT_W_DEAD) ||
+    if (graft_half_load(store, 1 - half, GRAFT_HALF_GENERATION) <= graft_dead_load(store) ||
         graft_header_load(store, GRAFT_W_POISON) != 0)
         return;
     struct graft_err err = {0};

@@ -231,9 +231,9 @@ static enum graft_rc copy_elsewhere(struct heal *heal, struct graft_err *err)
     struct graft_store *store = heal->store;
     uint64_t other = graft_half_load(store, heal->to, GRAFT_HALF_GENERATION);
     uint64_t folded = 0;
-    if (other != heal->to_generation && other > graft_header_load(store, GRAFT_W_DEAD))
+    if (other != heal->to_generation && other > graft_dead_load(store))
         GRAFT_TRY(graft_fold_run(store, &folded, err));
-    if (other != heal->to_generation && other > graft_header_load(store, GRAFT_W_DEAD))
+    if (other != heal->to_generation && other > graft_dead_load(store))
         return graft_err_set(err, GRAFT_EIO,
                              "%s: a sync of the log failed, and it cannot be saved elsewhere "
                              "while old snapshots are being read",

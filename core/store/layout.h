@@ -75,10 +75,11 @@ enum graft_table_word {
     GRAFT_W_GENERATION = 5,   /* newest half's that was ever written to; self-checked */
     GRAFT_W_CLEAN = 6,        /* self-checked generation of a half that has no commits; else 0 */
     GRAFT_W_SYNCED = 7,       /* every commit up to here was synced; self-checked */
+    GRAFT_W_DEAD = 8,         /* halves of this generation and older are not needed; self-checked */
     /* Made anew by the first opener. */
-    GRAFT_W_HEAD = 8,       /* newest published LSN */
-    GRAFT_W_SYNC_COUNT = 9, /* which of the two copies of the sync state counts */
-    GRAFT_W_PAGE_BYTES = 10,
+    GRAFT_W_HEAD = 9,        /* newest published LSN */
+    GRAFT_W_SYNC_COUNT = 10, /* which of the two copies of the sync state counts */
+    GRAFT_W_PAGE_BYTES = 11,
     GRAFT_W_FLOOR = 16,        /* no mark below it may newly appear */
     GRAFT_W_REMOTE_FLOOR = 17, /* the same for the remote LSN in a mark */
     GRAFT_W_HALF = 24,         /* the half that is appended to */
@@ -100,7 +101,6 @@ enum graft_table_word {
     GRAFT_W_HEAL_LAST = 43,
     GRAFT_W_FOLDED = 40,  /* every commit up to here is in the image, and the table synced */
     GRAFT_W_HIGHEST = 42, /* words of pages above it are zero */
-    GRAFT_W_DEAD = 41,    /* halves of this generation and older may be begun again */
     GRAFT_W_HALVES = 48,  /* two of 8 words: see graft_half_word */
     GRAFT_W_SYNC = 64,    /* two copies of 8 words */
 };

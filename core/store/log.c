@@ -106,6 +106,8 @@ enum graft_rc graft_half_write(struct graft_store *store, unsigned half,
     if (message->size > GRAFT_RECORD_PAYLOAD_MAX)
         return graft_err_set(err, GRAFT_ELIMIT, "%s/log.%u: its base is too large",
                              store->directory, half);
+    /* Recovery must know that what is overwritten here is not needed, should a crash tear it. */
+    GRAFT_TRY(graft_table_sync_header(store, err));
     header->base_bytes = (uint32_t)message->size;
     header->base_sum = graft_checksum64(message->bytes, message->size, store->volume_seed);
     graft_half_header_encode(header, store->config.volume.bytes, bytes);
@@ -159,7 +161,7 @@ enum graft_rc graft_half_begin(struct graft_store *store, unsigned half, uint64_
     graft_half_store(store, half, GRAFT_HALF_START, start);
     graft_half_store(store, half, GRAFT_HALF_SUM, header.sum);
     if (live == generation)
-        graft_header_raise(store, GRAFT_W_DEAD, generation - 1);
+        graft_dead_raise(store, generation - 1);
     graft_header_store(store, GRAFT_W_END, start);
     graft_header_store(store, GRAFT_W_CHAIN, header.sum);
     graft_header_store(store, GRAFT_W_HALF, half);
@@ -223,8 +225,7 @@ static enum graft_rc switch_half(struct graft_store *store, struct graft_err *er
     unsigned half = (unsigned)graft_header_load(store, GRAFT_W_HALF);
     uint64_t generation = graft_half_load(store, half, GRAFT_HALF_GENERATION);
     uint64_t other = graft_half_load(store, 1 - half, GRAFT_HALF_GENERATION);
-    if (graft_header_load(store, GRAFT_W_END) < GRAFT_LOG_HALF_BYTES ||
-        other > graft_header_load(store, GRAFT_W_DEAD))
+    if (graft_header_load(store, GRAFT_W_END) < store->half_bytes || other > graft_dead_load(store))
         return GRAFT_OK;
     GRAFT_TRY(graft_log_sync(store, half, err));
     bool folded =

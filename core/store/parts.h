@@ -43,6 +43,8 @@ struct graft_store {
     struct graft_locks *locks; /* open and fold lock, and probes of marks */
     bool fold_busy;            /* a task of this process holds the fold lock */
     uint32_t mark_hint;
+    uint64_t half_bytes;       /* GRAFT_LOG_HALF_BYTES; less in tests */
+    uint32_t txn_buffer_bytes; /* GRAFT_TXN_BUFFER_BYTES; less in tests */
     struct graft_ahead_cache ahead;
     struct graft_store_counts counts;
 };
@@ -154,6 +156,9 @@ void graft_sync_words_load(struct graft_store *store, struct graft_sync_state *o
 /* Under the commit lock. */
 void graft_sync_words_store(struct graft_store *store, const struct graft_sync_state *state);
 uint64_t graft_synced_load(struct graft_store *store);
+/* The newest generation of a half of which nothing is needed any more; and raising it. */
+uint64_t graft_dead_load(struct graft_store *store);
+void graft_dead_raise(struct graft_store *store, uint64_t generation);
 /* Raises it. */
 void graft_synced_store(struct graft_store *store, uint64_t lsn);
 /* Raises the word to at least `value`. */

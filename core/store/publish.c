@@ -61,32 +61,47 @@ static enum graft_rc unreadable(struct graft_store *store, uint64_t lsn, struct 
                          (unsigned)graft_header_load(store, GRAFT_W_HALF));
 }
 
-/* Sets the words of all frames of the commit that the scan stands before. */
-static enum graft_rc republish(struct graft_store *store, struct graft_scan *scan, unsigned half,
-                               uint64_t lsn, struct graft_commit_payload *payload,
-                               struct graft_publication *publication, struct graft_err *err)
+/* Goes over the commit that the scan stands before. First without `apply`, which finds its payload;
+ * then with it, which sets the words of the frames that belong to it: one that its page set does
+ * not name was spilled, and then cut off by a shrink. */
+static enum graft_rc go_over(struct graft_store *store, struct graft_scan *scan, uint64_t lsn,
+                             bool apply, struct graft_commit_payload *payload,
+                             struct graft_publication *publication, struct graft_err *err)
 {
     while (scan->lsn < lsn) {
         struct graft_record record;
         const uint8_t *bytes = NULL;
         bool found = false;
         GRAFT_TRY(graft_scan_next(scan, &record, &bytes, &found, err));
-        if (!found)
+        if (!found || record.kind == GRAFT_RECORD_NOTE)
             return unreadable(store, lsn, err);
-        uint32_t place = graft_place_make(half, record.offset);
+        uint32_t place = graft_place_make(publication->half, record.offset);
         if (record.kind == GRAFT_RECORD_COMMIT) {
             publication->commit_place = place;
             GRAFT_TRY(graft_commit_payload_decode(payload, bytes, record.payload_bytes, err));
             continue;
         }
-        if (record.kind == GRAFT_RECORD_NOTE)
-            return unreadable(store, lsn, err);
+        if (!apply || !graft_pageset_contains(&payload->pages, record.page))
+            continue;
         _Atomic uint64_t *slot = NULL;
         GRAFT_TRY(graft_table_reserve(store, record.page, err));
         GRAFT_TRY(graft_table_word(store, record.page, &slot, err));
         graft_publish_word(store, slot, place);
     }
     return GRAFT_OK;
+}
+
+static enum graft_rc republish(struct graft_store *store, struct graft_scan *scan, uint64_t lsn,
+                               struct graft_commit_payload *payload,
+                               struct graft_publication *publication, struct graft_err *err)
+{
+    struct graft_scan before = *scan;
+    GRAFT_TRY(go_over(store, scan, lsn, false, payload, publication, err));
+    scan->offset = before.offset;
+    scan->chain = before.chain;
+    scan->lsn = before.lsn;
+    scan->frames = before.frames;
+    return go_over(store, scan, lsn, true, payload, publication, err);
 }
 
 /* A note that was synced before its writer died counts; one that was not did not return. */
@@ -136,7 +151,7 @@ enum graft_rc graft_publish_finish(struct graft_store *store, struct graft_err *
     struct graft_commit_payload payload;
     graft_commit_payload_init(&payload, store->env->alloc);
     struct graft_publication publication = {.lsn = lsn, .half = half, .start = start};
-    enum graft_rc rc = republish(store, &scan, half, lsn, &payload, &publication, err);
+    enum graft_rc rc = republish(store, &scan, lsn, &payload, &publication, err);
     if (rc == GRAFT_OK) {
         publication.page_count = payload.page_count;
         publication.end = scan.offset;

@@ -72,7 +72,8 @@ static enum graft_rc read_halves(struct recovery *self, struct graft_err *err)
     }
     const struct half_state *newest = &self->newest;
     uint64_t highest = first > second ? first : second;
-    self->older_lives = highest > 0 && newest->header.live < highest;
+    self->older_lives =
+        highest > 0 && newest->header.live < highest && graft_dead_load(store) + 1 < highest;
     if (first == second || highest < announced ||
         (self->older_lives &&
          (!good[0] || !good[1] || self->older.header.generation != newest->header.live))) {
@@ -268,17 +269,27 @@ static enum graft_rc clear_places(struct graft_store *store, uint32_t count, str
 }
 
 /* Clears the words of pages above `least`, but for those that the commit which begins at `start`
- * itself brings. */
-static enum graft_rc clear_above(struct graft_store *store, uint32_t least, uint32_t highest,
-                                 unsigned half, uint64_t start, struct graft_err *err)
+ * brings. A frame of it that its page set does not name was spilled, and then cut off by a shrink
+ * of the same transaction. */
+struct clearing {
+    uint32_t least, highest;
+    unsigned half;
+    uint64_t start;
+    const struct graft_pageset *brought; /* NULL: nothing */
+};
+
+static enum graft_rc clear_above(struct graft_store *store, const struct clearing *clearing,
+                                 struct graft_err *err)
 {
-    for (uint64_t page = (uint64_t)least + 1; page <= highest; page++) {
+    for (uint64_t page = (uint64_t)clearing->least + 1; page <= clearing->highest; page++) {
         _Atomic uint64_t *slot = NULL;
         GRAFT_TRY(graft_table_word(store, (uint32_t)page, &slot, err));
         uint64_t word = graft_shm_load(slot);
         uint32_t place = graft_word_place(word);
-        bool own = graft_word_valid(word) && place != 0 && graft_place_half(place) == half &&
-                   graft_place_offset(place) >= start;
+        bool own = graft_word_valid(word) && place != 0 &&
+                   graft_place_half(place) == clearing->half &&
+                   graft_place_offset(place) >= clearing->start && clearing->brought != NULL &&
+                   graft_pageset_contains(clearing->brought, (uint32_t)page);
         if (word != 0 && !own)
             graft_shm_store(store->env->shm, slot, 0);
     }
@@ -296,42 +307,56 @@ static enum graft_rc apply_frame(struct graft_store *store, unsigned half,
     return GRAFT_OK;
 }
 
+struct apply {
+    struct graft_store *store;
+    struct graft_scan scan;
+    struct graft_commit_payload payload;
+    unsigned half;
+    uint64_t start;   /* of the commit under way */
+    uint32_t highest; /* no page above it has a word */
+};
+
+static enum graft_rc apply_record(struct apply *self, const struct graft_record *record,
+                                  const uint8_t *bytes, struct graft_err *err)
+{
+    if (record->kind <= GRAFT_RECORD_ZEROS) {
+        if (record->page > self->highest)
+            self->highest = record->page;
+        return apply_frame(self->store, self->half, record, err);
+    }
+    if (record->kind == GRAFT_RECORD_COMMIT) {
+        GRAFT_TRY(graft_commit_payload_decode(&self->payload, bytes, record->payload_bytes, err));
+        struct clearing clearing = {self->payload.least, self->highest, self->half, self->start,
+                                    &self->payload.pages};
+        GRAFT_TRY(clear_above(self->store, &clearing, err));
+        self->highest = self->payload.page_count;
+    }
+    self->start = self->scan.offset;
+    return GRAFT_OK;
+}
+
 static enum graft_rc apply_half(struct recovery *self, const struct half_state *state,
                                 struct graft_err *err)
 {
     struct graft_store *store = self->store;
-    struct graft_commit_payload payload;
-    graft_commit_payload_init(&payload, store->env->alloc);
-    struct graft_scan scan;
-    graft_scan_half(&scan, store, state->half, &state->header, state->base.lsn);
-    uint64_t start = scan.offset;
-    uint32_t page_count = state->base.page_count;
+    struct apply apply = {.store = store, .half = state->half};
+    GRAFT_TRY(table_words(store, &apply.highest, err));
+    graft_commit_payload_init(&apply.payload, store->env->alloc);
+    graft_scan_half(&apply.scan, store, state->half, &state->header, state->base.lsn);
+    apply.start = apply.scan.offset;
     enum graft_rc rc = GRAFT_OK;
-    while (rc == GRAFT_OK && scan.offset < state->end) {
+    while (rc == GRAFT_OK && apply.scan.offset < state->end) {
         struct graft_record record;
         const uint8_t *bytes = NULL;
         bool found = false;
-        rc = graft_scan_next(&scan, &record, &bytes, &found, err);
+        rc = graft_scan_next(&apply.scan, &record, &bytes, &found, err);
         if (rc == GRAFT_OK && !found)
-            rc = rotten(self, state->half, scan.lsn + 1, err);
-        if (rc == GRAFT_OK && record.kind <= GRAFT_RECORD_ZEROS)
-            rc = apply_frame(store, state->half, &record, err);
-        if (rc == GRAFT_OK && record.kind == GRAFT_RECORD_COMMIT)
-            rc = graft_commit_payload_decode(&payload, bytes, record.payload_bytes, err);
-        if (rc != GRAFT_OK || record.kind <= GRAFT_RECORD_ZEROS)
-            continue;
-        if (record.kind == GRAFT_RECORD_COMMIT) {
-            uint32_t words = 0;
-            if (payload.least < page_count)
-                rc = table_words(store, &words, err);
-            if (rc == GRAFT_OK && payload.least < page_count)
-                rc = clear_above(store, payload.least, words, state->half, start, err);
-            page_count = payload.page_count;
-        }
-        start = scan.offset;
+            rc = rotten(self, state->half, apply.scan.lsn + 1, err);
+        if (rc == GRAFT_OK)
+            rc = apply_record(&apply, &record, bytes, err);
     }
-    graft_scan_deinit(&scan);
-    graft_commit_payload_deinit(&payload);
+    graft_scan_deinit(&apply.scan);
+    graft_commit_payload_deinit(&apply.payload);
     return rc;
 }
 
@@ -364,8 +389,8 @@ static enum graft_rc set_header(struct recovery *self, struct graft_err *err)
         self->older.header.generation = self->newest.header.generation - 1;
     set_half(store, &self->newest, extents[0]);
     set_half(store, &self->older, extents[1]);
-    graft_header_store(store, GRAFT_W_DEAD,
-                       self->newest.header.generation - (self->older_lives ? 2U : 1U));
+    if (!self->older_lives)
+        graft_dead_raise(store, self->newest.header.generation - 1);
     graft_header_store(store, GRAFT_W_PAGE_BYTES, store->config.page_bytes);
     graft_header_store(store, GRAFT_W_HALF, self->newest.half);
     graft_header_store(store, GRAFT_W_END, self->newest.end);
@@ -454,7 +479,8 @@ static enum graft_rc recover(struct recovery *self, struct graft_err *err)
     GRAFT_TRY(set_header(self, err));
     GRAFT_TRY(fold_all(self, err));
     GRAFT_TRY(table_words(store, &words, err));
-    GRAFT_TRY(clear_above(store, self->page_count, words, 0, UINT64_MAX, err));
+    struct clearing clearing = {.least = self->page_count, .highest = words};
+    GRAFT_TRY(clear_above(store, &clearing, err));
     /* What an earlier process stored and could not sync may be called clean by now. */
     graft_header_store(store, GRAFT_W_SUSPECT, 1);
     GRAFT_TRY(graft_table_mend(store, err));
@@ -540,7 +566,8 @@ static enum graft_rc fold_for_good(struct graft_store *store, uint32_t *page_cou
     if (highest < words)
         words = (uint32_t)highest;
     if (words > snapshot.page_count) {
-        GRAFT_TRY(clear_above(store, snapshot.page_count, words, 0, UINT64_MAX, err));
+        struct clearing clearing = {.least = snapshot.page_count, .highest = words};
+        GRAFT_TRY(clear_above(store, &clearing, err));
         GRAFT_TRY(graft_table_sync(store, snapshot.page_count + 1, words, err));
     }
     *page_count = snapshot.page_count;
@@ -560,8 +587,7 @@ enum graft_rc graft_store_tidy(struct graft_store *store, struct graft_err *err)
     GRAFT_TRY(fold_for_good(store, &page_count, err));
     unsigned half = (unsigned)graft_header_load(store, GRAFT_W_HALF);
     if (graft_header_load(store, GRAFT_W_END) != graft_half_load(store, half, GRAFT_HALF_START) ||
-        graft_half_load(store, 1 - half, GRAFT_HALF_GENERATION) >
-            graft_header_load(store, GRAFT_W_DEAD)) {
+        graft_half_load(store, 1 - half, GRAFT_HALF_GENERATION) > graft_dead_load(store)) {
         GRAFT_TRY(graft_store_begin_anew(store, err));
         half = 1 - half;
     }

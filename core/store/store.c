@@ -25,6 +25,8 @@ enum graft_rc graft_store_new(struct graft_env *env, const char *directory,
     if (store == NULL)
         goto no_memory;
     store->env = env;
+    store->half_bytes = GRAFT_LOG_HALF_BYTES;
+    store->txn_buffer_bytes = GRAFT_TXN_BUFFER_BYTES;
     graft_config_init(&store->config, env->alloc);
     graft_pageset_init(&store->ahead.pages, env->alloc);
     store->directory = graft_strdup(env->alloc, directory);

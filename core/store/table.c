@@ -371,16 +371,34 @@ uint64_t graft_synced_load(struct graft_store *store)
     return lsn;
 }
 
-void graft_synced_store(struct graft_store *store, uint64_t lsn)
+uint64_t graft_dead_load(struct graft_store *store)
 {
-    uint64_t wanted = graft_checked_word(lsn, store->volume_seed, GRAFT_W_SYNCED);
+    uint64_t generation = 0;
+    (void)graft_checked_word_value(graft_header_load(store, GRAFT_W_DEAD), store->volume_seed,
+                                   GRAFT_W_DEAD, &generation);
+    return generation;
+}
+
+static void raise_checked(struct graft_store *store, enum graft_table_word index, uint64_t value)
+{
+    uint64_t wanted = graft_checked_word(value, store->volume_seed, index);
     for (;;) {
-        uint64_t word = graft_header_load(store, GRAFT_W_SYNCED);
+        uint64_t word = graft_header_load(store, index);
         uint64_t seen = 0;
-        bool known = graft_checked_word_value(word, store->volume_seed, GRAFT_W_SYNCED, &seen);
-        if (known && seen >= lsn)
+        bool known = graft_checked_word_value(word, store->volume_seed, index, &seen);
+        if (known && seen >= value)
             return;
-        if (graft_shm_cas(store->env->shm, &store->header[GRAFT_W_SYNCED], word, wanted))
+        if (graft_shm_cas(store->env->shm, &store->header[index], word, wanted))
             return;
     }
+}
+
+void graft_dead_raise(struct graft_store *store, uint64_t generation)
+{
+    raise_checked(store, GRAFT_W_DEAD, generation);
+}
+
+void graft_synced_store(struct graft_store *store, uint64_t lsn)
+{
+    raise_checked(store, GRAFT_W_SYNCED, lsn);
 }

@@ -142,7 +142,9 @@ static enum graft_rc buffer_init(struct graft_store_session *session, struct gra
 {
     struct graft_txn *txn = &session->txn;
     struct graft_alloc *alloc = session->store->env->alloc;
-    uint32_t slots = GRAFT_TXN_BUFFER_BYTES / graft_store_page_bytes(session->store);
+    uint32_t slots = session->store->txn_buffer_bytes / graft_store_page_bytes(session->store);
+    if (slots == 0)
+        slots = 1;
     txn->chunks =
         graft_calloc(alloc, (slots + GRAFT_BUFFER_CHUNK_SLOTS - 1) / GRAFT_BUFFER_CHUNK_SLOTS,
                      sizeof *txn->chunks);

@@ -1,0 +1,37 @@
+/* Thousands of random operations against the model. GRAFT_MODEL_SEED replays one seed,
+ * GRAFT_MODEL_SEEDS and GRAFT_MODEL_STEPS set how many and how long. */
+#include "model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static uint64_t number(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    return text == NULL ? otherwise : strtoull(text, NULL, 10);
+}
+
+static void run(uint64_t seed, uint64_t steps, const struct kit_options *options)
+{
+    struct model model;
+    model_init(&model, seed, options);
+    for (uint64_t i = 0; i < steps; i++) {
+        model_step(&model);
+        if (getenv("MODEL_CHECK") != NULL)
+            model_check(&model);
+    }
+    model_check(&model);
+    model_reopen(&model, false);
+    model_check(&model);
+    model_deinit(&model);
+}
+
+Test(model, random_operations_do_what_the_model_does)
+{
+    uint64_t first = number("GRAFT_MODEL_SEED", 1);
+    uint64_t count = number("GRAFT_MODEL_SEEDS", getenv("GRAFT_MODEL_SEED") != NULL ? 1 : 12);
+    for (uint64_t seed = first; seed < first + count; seed++) {
+        fprintf(stderr, "GRAFT_MODEL_SEED=%llu\n", (unsigned long long)seed);
+        run(seed, number("GRAFT_MODEL_STEPS", 1500), NULL);
+    }
+}
