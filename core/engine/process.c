@@ -5,7 +5,6 @@
 #include "base/assert.h"
 #include "engine/sync.h"
 #include "engine/volume.h"
-#include "remote/url.h"
 
 /* The setting that says that the page size of an empty volume was chosen, not defaulted. */
 #define PAGE_SIZE_CHOSEN "page_size_chosen"
@@ -39,7 +38,9 @@ bool graft_volume_exists(struct graft_env *env, const char *directory)
     return graft_store_exists(env, directory);
 }
 
-static enum graft_rc check_options(const struct graft_volume_options *options,
+/* What can be said without the directory, so that nothing is made for options that cannot work. */
+static enum graft_rc check_options(struct graft_env *env,
+                                   const struct graft_volume_options *options,
                                    struct graft_err *err)
 {
     if (options->page_bytes != 0 && !graft_page_size_valid(options->page_bytes))
@@ -48,8 +49,10 @@ static enum graft_rc check_options(const struct graft_volume_options *options,
                              options->page_bytes, GRAFT_PAGE_BYTES_MIN, GRAFT_PAGE_BYTES_MAX);
     if (options->remote_url == NULL || options->remote_url[0] == '\0')
         return GRAFT_OK;
-    struct graft_url url;
-    return graft_url_parse(options->remote_url, &url, err);
+    struct graft_remote *remote = NULL;
+    GRAFT_TRY(graft_remote_open(env, options->remote_url, &remote, err));
+    graft_remote_close(remote);
+    return GRAFT_OK;
 }
 
 static enum graft_rc create(struct graft_env *env, const char *directory,
@@ -198,7 +201,7 @@ enum graft_rc graft_volume_open(struct graft_process *process, const char *direc
     struct graft_volume_options none = {0};
     if (options == NULL)
         options = &none;
-    GRAFT_TRY(check_options(options, err));
+    GRAFT_TRY(check_options(process->env, options, err));
     graft_mutex_lock(process->mutex);
     enum graft_rc rc = open_locked(process, directory, options, out, err);
     graft_mutex_unlock(process->mutex);
