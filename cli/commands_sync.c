@@ -32,7 +32,12 @@ static enum graft_rc do_fetch(struct cli *cli, struct graft_volume *volume,
                               struct graft_err *err)
 {
     (void)cli, (void)progress;
-    return graft_fetch(volume, out, err);
+    struct graft_status status;
+    GRAFT_TRY(graft_fetch(volume, out, err));
+    GRAFT_TRY(graft_status(volume, &status, err));
+    /* What a fetch counts is what a pull would accept. */
+    out->commits = status.behind;
+    return GRAFT_OK;
 }
 
 static enum graft_rc do_hydrate(struct cli *cli, struct graft_volume *volume,
@@ -119,7 +124,8 @@ enum cli_exit cli_fetch(struct cli *cli)
     struct graft_sync_result result = {.lsn = 0};
     enum cli_exit code = run(cli, do_fetch, &result);
     if (code == CLI_OK && !cli->json)
-        (void)printf("the remote is at LSN %" PRIu64 "\n", result.lsn);
+        (void)printf("the remote is at LSN %" PRIu64 ", %" PRIu64 " commits to pull\n", result.lsn,
+                     result.commits);
     return code;
 }
 

@@ -230,7 +230,8 @@ static bool step(struct test *test, const struct plan *plan)
         /* Before its first change an open is no recovery yet. */
         if (shared->phase == PHASE_RECOVERY && shared->disk_calls == 0)
             shared->phase = PHASE_OPEN;
-        test->kills++;
+        /* One that came before the open is no moment of the load. */
+        test->kills += shared->phase != PHASE_START;
         test->by_phase[shared->phase]++;
         if (shared->phase > PHASE_RECOVERY)
             test->database.dirty = true;
@@ -309,7 +310,7 @@ static void require_kills(struct test *test, enum phase phase, uint64_t least)
 static void print_summary(struct test *test)
 {
     (void)printf("%" PRIu64 " kills:", test->kills);
-    for (int i = 0; i < PHASES; i++) {
+    for (int i = PHASE_OPEN; i < PHASES; i++) {
         if (test->by_phase[i] > 0)
             (void)printf(" %" PRIu64 " in %s,", test->by_phase[i], phase_names[i]);
     }
