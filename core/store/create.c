@@ -98,6 +98,20 @@ enum graft_rc graft_store_format(struct graft_store *store, struct graft_err *er
     return rc;
 }
 
+/* An interrupted creation leaves nothing committed. Where something is, the config was lost, and to
+ * begin anew would be to throw the database away. */
+static enum graft_rc check_unused(struct graft_store *store, struct graft_err *err)
+{
+    uint64_t image_bytes = 0;
+    GRAFT_TRY(graft_file_size(store->files[GRAFT_FILE_IMAGE], &image_bytes, err));
+    if (image_bytes == 0 && graft_header_load(store, GRAFT_W_HEAD) == 0)
+        return GRAFT_OK;
+    return graft_err_set(err, GRAFT_ECORRUPT,
+                         "%s/config is missing, and the other files hold commits; restore the "
+                         "directory from a copy, or clone the remote into another one",
+                         store->directory);
+}
+
 static enum graft_rc create_inside(struct graft_store *store, const struct graft_config *config,
                                    struct graft_err *err)
 {
@@ -107,6 +121,7 @@ static enum graft_rc create_inside(struct graft_store *store, const struct graft
     GRAFT_TRY(check_directory(store->env, store->directory, err));
     GRAFT_TRY(graft_store_copy_config(store, config, err));
     GRAFT_TRY(graft_store_open_files(store, true, err));
+    GRAFT_TRY(check_unused(store, err));
     GRAFT_TRY(graft_store_format(store, err));
     GRAFT_TRY(graft_disk_sync_directory(store->env->disk, store->directory, err));
     GRAFT_TRY(sync_parent(store, err));

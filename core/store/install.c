@@ -156,6 +156,9 @@ static enum graft_rc forget_locked(struct graft_store *store, uint32_t page, str
         return graft_err_set(err, GRAFT_EBUSY,
                              "page %u of %s: an older snapshot is being read; try again after it",
                              page, store->directory);
+    unsigned half = (unsigned)graft_header_load(store, GRAFT_W_HALF);
+    graft_header_raise(store, GRAFT_W_FORGOTTEN,
+                       graft_half_load(store, half, GRAFT_HALF_GENERATION));
     if (!graft_shm_cas(store->env->shm, slot, word, 0))
         return graft_err_set(err, GRAFT_EBUSY, "page %u of %s was just written", page,
                              store->directory);

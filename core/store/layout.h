@@ -99,10 +99,11 @@ enum graft_table_word {
     GRAFT_W_HEAL_END = 38,
     GRAFT_W_HEAL_CHAIN = 39,
     GRAFT_W_HEAL_LAST = 43,
-    GRAFT_W_FOLDED = 40,  /* every commit up to here is in the image, and the table synced */
-    GRAFT_W_HIGHEST = 42, /* words of pages above it are zero */
-    GRAFT_W_HALVES = 48,  /* two of 8 words: see graft_half_word */
-    GRAFT_W_SYNC = 64,    /* two copies of 8 words */
+    GRAFT_W_FOLDED = 40,    /* every commit up to here is in the image, and the table synced */
+    GRAFT_W_FORGOTTEN = 41, /* generation in which a page was last forgotten; 0 none */
+    GRAFT_W_HIGHEST = 42,   /* words of pages above it are zero */
+    GRAFT_W_HALVES = 48,    /* two of 8 words: see graft_half_word */
+    GRAFT_W_SYNC = 64,      /* two copies of 8 words */
 };
 
 #define GRAFT_PUBLISHING_NOTE UINT64_MAX

@@ -116,7 +116,7 @@ GRAFT_MUST_USE enum graft_rc graft_table_map(struct graft_store *store, struct g
 /* The word of a page that is within the page count of a published snapshot. */
 GRAFT_MUST_USE enum graft_rc graft_table_word(struct graft_store *store, uint32_t page,
                                               _Atomic uint64_t **out, struct graft_err *err);
-/* Whether the page's word says anything. Any page. */
+/* Whether the page's word says anything, or would after a recovery. Any page. */
 GRAFT_MUST_USE enum graft_rc graft_table_knows(struct graft_store *store, uint32_t page,
                                                bool *known, struct graft_err *err);
 /* Allocates the piece that the page's word is in, so that a store there cannot fail. */

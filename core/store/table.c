@@ -111,7 +111,10 @@ enum graft_rc graft_table_knows(struct graft_store *store, uint32_t page, bool *
         GRAFT_TRY(graft_table_word(store, page, &word, err));
         value = graft_shm_load(word);
     }
-    *known = value != 0;
+    /* The log may still have a version of a page that was forgotten, and recovery would find it. */
+    bool forgotten = page <= graft_header_load(store, GRAFT_W_HIGHEST) &&
+                     graft_header_load(store, GRAFT_W_FORGOTTEN) > graft_dead_load(store);
+    *known = value != 0 || forgotten;
     return GRAFT_OK;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "store/parts.h"
 
 static bool chance(struct model *model, unsigned percent)
@@ -22,10 +23,16 @@ static void open_sessions(struct model *model)
         model->sessions[i] = (struct model_session){.session = kit_session(&model->kit)};
 }
 
-void model_init(struct model *model, uint64_t seed, const struct kit_options *options)
+void model_init(struct model *model, uint64_t seed, const struct kit_options *options,
+                struct power *power)
 {
     *model = (struct model){.random = {seed * UINT64_C(0x9e3779b97f4a7c15) + 1}};
-    kit_init(&model->kit, options);
+    struct kit_options own = options != NULL ? *options : (struct kit_options){0};
+    if (power != NULL)
+        own.env = power_env(power);
+    kit_init(&model->kit, &own);
+    model->power = power;
+    model->history = calloc(MODEL_HISTORY, sizeof *model->history);
     model->remotes = calloc(MODEL_REMOTES_MAX, sizeof *model->remotes);
     model->half_bytes = 32768;
     model->next_version = 1;
@@ -38,6 +45,7 @@ void model_deinit(struct model *model)
     for (unsigned i = 0; i < MODEL_SESSIONS; i++)
         graft_store_session_close(model->sessions[i].session);
     free(model->remotes);
+    free(model->history);
     kit_deinit(&model->kit);
 }
 
@@ -78,6 +86,11 @@ static void check_page(struct model *model, struct graft_store_session *session,
     size_t got = 0;
     struct graft_err err = {0};
     enum graft_rc rc = graft_store_read(session, page, bytes, &got, &err);
+    /* An installed page is not synced: the power may have taken it, and it is fetched again. */
+    if (rc == GRAFT_ECORRUPT && model->power != NULL && !state->ahead[page] && remote_lsn > 0) {
+        expect_ok(graft_store_forget(model->kit.store, page, &model->kit.err), &model->kit.err);
+        rc = GRAFT_ENOTHELD;
+    }
     if (rc == GRAFT_ENOTHELD) {
         cr_assert(!state->ahead[page] && remote_lsn > 0, "page %u is ahead and not held", page);
         cr_assert_eq(model->remotes[remote_lsn].content[page], state->content[page],
@@ -101,9 +114,8 @@ static void check_page(struct model *model, struct graft_store_session *session,
                     (unsigned long long)model->remotes[i].version_lsn[page],
                     model->remotes[i].page_count);
     cr_assert(got == size && is == state->content[page],
-              "page %u at LSN %llu is version %llu, not %llu", page,
-              (unsigned long long)state->lsn, (unsigned long long)is,
-              (unsigned long long)state->content[page]);
+              "page %u at LSN %llu is version %llu, not %llu", page, (unsigned long long)state->lsn,
+              (unsigned long long)is, (unsigned long long)state->content[page]);
 }
 
 static void check_session(struct model *model, struct graft_store_session *session,
@@ -150,6 +162,91 @@ void model_check(struct model *model)
     check_ahead(model);
 }
 
+/* ---- Crashes in the midst of operations ---- */
+
+static void check_crashed_page(struct model *model, struct kit *kit,
+                               struct graft_store_session *session, const struct model_state *state,
+                               uint64_t remote_lsn, uint32_t page)
+{
+    uint8_t bytes[GRAFT_PAGE_BYTES_MAX], wanted[GRAFT_PAGE_BYTES_MAX];
+    size_t got = 0;
+    struct graft_err err = {0};
+    enum graft_rc rc = graft_store_read(session, page, bytes, &got, &err);
+    if (rc == GRAFT_ECORRUPT && !state->ahead[page] && remote_lsn > 0) {
+        expect_ok(graft_store_forget(kit->store, page, &kit->err), &kit->err);
+        rc = GRAFT_ENOTHELD;
+    }
+    if (rc == GRAFT_ENOTHELD) {
+        cr_assert_eq(model->remotes[remote_lsn].content[page], state->content[page],
+                     "page %u at LSN %llu", page, (unsigned long long)state->lsn);
+        return;
+    }
+    cr_assert(rc == GRAFT_OK, "page %u at LSN %llu: %s", page, (unsigned long long)state->lsn,
+              err.text);
+    kit_fill(wanted, kit->config.page_bytes, page, state->content[page]);
+    cr_assert(memcmp(bytes, wanted, got) == 0, "page %u at LSN %llu is another version", page,
+              (unsigned long long)state->lsn);
+}
+
+static void check_crashed(struct model *model, struct kit *kit, uint64_t least)
+{
+    struct graft_store_session *session = kit_session(kit);
+    struct graft_store_snapshot snapshot;
+    expect_ok(graft_store_begin(session, &snapshot, &kit->err), &kit->err);
+    uint64_t most = model->head.lsn + (model->has_candidate ? 1 : 0);
+    cr_assert(snapshot.lsn >= least && snapshot.lsn <= most, "LSN %llu, not %llu to %llu",
+              (unsigned long long)snapshot.lsn, (unsigned long long)least,
+              (unsigned long long)most);
+    struct model_state state = snapshot.lsn > model->head.lsn
+                                   ? model->candidate
+                                   : model->history[snapshot.lsn % MODEL_HISTORY];
+    cr_assert_eq(snapshot.page_count, state.page_count);
+    if (model->candidate_remote == 0 || snapshot.remote_lsn != model->candidate_remote)
+        cr_assert_eq(snapshot.remote_lsn, state.remote_lsn);
+    for (uint32_t page = 1; page <= state.page_count; page++)
+        check_crashed_page(model, kit, session, &state, snapshot.remote_lsn, page);
+    graft_store_session_close(session);
+}
+
+static void crash_here(void *arg)
+{
+    struct model *model = arg;
+    struct power *clone = power_clone(model->power, kit_random(&model->random));
+    struct kit kit = model->kit;
+    kit.env = power_env(clone);
+    bool power = chance(model, 70);
+    model->images++;
+    if (model->trace)
+        fprintf(stderr, "  crash %llu: power %d\n", (unsigned long long)model->images, power);
+    if (power)
+        power_fail(clone);
+    kit_open(&kit);
+    kit.store->half_bytes = model->half_bytes;
+    check_crashed(model, &kit, power || model->recovering ? model->durable_lsn : model->head.lsn);
+    uint64_t lsn = graft_store_newest_lsn(kit.store);
+    /* Another crash at once, and the same again. */
+    kit_crash(&kit);
+    if (power && chance(model, 50))
+        power_fail(clone);
+    kit_open(&kit);
+    if (model->trace)
+        fprintf(stderr, "  and again\n");
+    check_crashed(model, &kit, lsn);
+    /* It can be worked with. */
+    kit_commit(&kit, 1, 2, 7777);
+    kit_expect_now(&kit, 2, 7777);
+    kit_close(&kit);
+    kit_open(&kit);
+    kit_expect_now(&kit, 1, 7777);
+    kit_close(&kit);
+    power_free(clone);
+}
+
+void model_crash_inside(struct model *model, unsigned rarely)
+{
+    power_hook(model->power, crash_here, model, rarely);
+}
+
 /* ---- Sessions ---- */
 
 static void begin(struct model *model, struct model_session *session)
@@ -181,6 +278,41 @@ static bool write_begin(struct model *model, struct model_session *session)
         session->state = model->head;
     session->pinned = true;
     return true;
+}
+
+/* The head is another one now. */
+static void advanced(struct model *model, bool durable)
+{
+    model->history[model->head.lsn % MODEL_HISTORY] = model->head;
+    if (durable)
+        model->durable_lsn = model->head.lsn;
+}
+
+void model_power_fail(struct model *model)
+{
+    GRAFT_ASSERT(model->power != NULL);
+    for (unsigned i = 0; i < MODEL_SESSIONS; i++)
+        graft_store_session_close(model->sessions[i].session);
+    kit_crash(&model->kit);
+    power_fail(model->power);
+    model->recovering = true;
+    kit_open(&model->kit);
+    model->recovering = false;
+    open_sessions(model);
+    uint64_t lsn = graft_store_newest_lsn(model->kit.store);
+    cr_assert(lsn >= model->durable_lsn && lsn <= model->head.lsn,
+              "LSN %llu is there, of %llu with %llu durable", (unsigned long long)lsn,
+              (unsigned long long)model->head.lsn, (unsigned long long)model->durable_lsn);
+    model->head = model->history[lsn % MODEL_HISTORY];
+    model->durable_lsn = lsn;
+    model_check(model);
+}
+
+static void begin_candidate(struct model *model, const struct model_state *state)
+{
+    model->candidate = *state;
+    model->candidate.lsn = model->head.lsn + 1;
+    model->has_candidate = true;
 }
 
 /* ---- Local commits ---- */
@@ -241,17 +373,21 @@ static void local_transaction(struct model *model, struct model_session *session
         return;
     }
     struct graft_store_commit commit = {.kind = GRAFT_COMMIT_LOCAL, .durable = chance(model, 50)};
+    begin_candidate(model, &state);
     expect_ok(graft_store_prepare(session->session, &commit, &model->kit.err), &model->kit.err);
     if (fate == 1) {
         expect_ok(graft_store_rollback(session->session, &model->kit.err), &model->kit.err);
+        model->has_candidate = false;
         return;
     }
     graft_store_publish(session->session);
+    model->has_candidate = false;
     uint64_t newest = graft_store_newest_lsn(model->kit.store);
     cr_assert_leq(newest, model->head.lsn + 1);
     if (newest > model->head.lsn) {
         state.lsn = newest;
         model->head = state;
+        advanced(model, commit.durable);
     }
     session->state = model->head;
 }
@@ -302,6 +438,13 @@ static void take_remote(struct model_state *state, const struct model_remote *re
     memset(state->ahead, 0, sizeof state->ahead);
 }
 
+static void begin_remote_candidate(struct model *model, uint64_t newest)
+{
+    struct model_state state = model->head;
+    take_remote(&state, &model->remotes[newest], newest);
+    begin_candidate(model, &state);
+}
+
 static void pull(struct model *model, struct model_session *session)
 {
     uint64_t newest = model->newest_remote;
@@ -330,9 +473,12 @@ static void pull(struct model *model, struct model_session *session)
         else
             expect_ok(graft_store_write_remote(writer, page, &model->kit.err), &model->kit.err);
     }
+    begin_remote_candidate(model, newest);
     kit_pull(&model->kit, writer, newest);
+    model->has_candidate = false;
     model->head.lsn++;
     take_remote(&model->head, remote, newest);
+    advanced(model, true);
     session->state = model->head;
 }
 
@@ -354,10 +500,13 @@ static void push(struct model *model, struct model_session *session)
     expect_ok(graft_store_sync_state(model->kit.store, &state, &model->kit.err), &model->kit.err);
     state.remote_lsn = lsn;
     state.pushed_lsn = model->head.lsn;
+    model->candidate_remote = lsn;
     expect_ok(graft_store_note(session->session, &state, &model->kit.err), &model->kit.err);
     expect_ok(graft_store_rollback(session->session, &model->kit.err), &model->kit.err);
+    model->candidate_remote = 0;
     model->head.remote_lsn = lsn;
     memset(model->head.ahead, 0, sizeof model->head.ahead);
+    advanced(model, true);
     session->state = model->head;
 }
 
@@ -377,12 +526,15 @@ static void reset(struct model *model, struct model_session *session)
     expect_ok(graft_store_sync_state(model->kit.store, &state, &model->kit.err), &model->kit.err);
     state.remote_lsn = newest;
     state.pushed_lsn = model->head.lsn + 1;
+    begin_remote_candidate(model, newest);
     expect_ok(
         graft_store_reset(session->session, remote->page_count, &changed, &state, &model->kit.err),
         &model->kit.err);
+    model->has_candidate = false;
     graft_pageset_deinit(&changed);
     model->head.lsn++;
     take_remote(&model->head, remote, newest);
+    advanced(model, true);
     session->state = model->head;
 }
 
@@ -442,6 +594,8 @@ void model_step(struct model *model)
         forget(model);
     else if (what < 95)
         expect_ok(graft_store_fold(model->kit.store, &model->kit.err), &model->kit.err);
+    else if (what < 96 && model->power != NULL)
+        model_power_fail(model);
     else if (what < 96)
         model_reopen(model, false);
     else if (what < 98)

@@ -11,10 +11,12 @@ static uint64_t number(const char *name, uint64_t otherwise)
     return text == NULL ? otherwise : strtoull(text, NULL, 10);
 }
 
-static void run(uint64_t seed, uint64_t steps, const struct kit_options *options)
+static void run(uint64_t seed, uint64_t steps, struct power *power, unsigned rarely)
 {
     struct model model;
-    model_init(&model, seed, options);
+    model_init(&model, seed, NULL, power);
+    if (rarely > 0)
+        model_crash_inside(&model, rarely);
     for (uint64_t i = 0; i < steps; i++) {
         model_step(&model);
         if (getenv("MODEL_CHECK") != NULL)
@@ -23,6 +25,8 @@ static void run(uint64_t seed, uint64_t steps, const struct kit_options *options
     model_check(&model);
     model_reopen(&model, false);
     model_check(&model);
+    if (rarely > 0)
+        fprintf(stderr, "  %llu crashes inside\n", (unsigned long long)model.images);
     model_deinit(&model);
 }
 
@@ -32,6 +36,30 @@ Test(model, random_operations_do_what_the_model_does)
     uint64_t count = number("GRAFT_MODEL_SEEDS", getenv("GRAFT_MODEL_SEED") != NULL ? 1 : 12);
     for (uint64_t seed = first; seed < first + count; seed++) {
         fprintf(stderr, "GRAFT_MODEL_SEED=%llu\n", (unsigned long long)seed);
-        run(seed, number("GRAFT_MODEL_STEPS", 1500), NULL);
+        run(seed, number("GRAFT_MODEL_STEPS", 1500), NULL, 0);
+    }
+}
+
+Test(model, after_a_power_failure_a_state_from_the_newest_durable_one_on_is_there)
+{
+    uint64_t first = number("GRAFT_MODEL_SEED", 1);
+    uint64_t count = number("GRAFT_MODEL_SEEDS", getenv("GRAFT_MODEL_SEED") != NULL ? 1 : 100);
+    for (uint64_t seed = first; seed < first + count; seed++) {
+        fprintf(stderr, "GRAFT_MODEL_SEED=%llu (power)\n", (unsigned long long)seed);
+        struct power *power = power_new(seed);
+        run(seed, number("GRAFT_MODEL_STEPS", 600), power, 0);
+        power_free(power);
+    }
+}
+
+Test(model, a_crash_anywhere_within_an_operation_loses_nothing_durable)
+{
+    uint64_t first = number("GRAFT_MODEL_SEED", 1);
+    uint64_t count = number("GRAFT_MODEL_SEEDS", getenv("GRAFT_MODEL_SEED") != NULL ? 1 : 20);
+    for (uint64_t seed = first; seed < first + count; seed++) {
+        fprintf(stderr, "GRAFT_MODEL_SEED=%llu (inside)\n", (unsigned long long)seed);
+        struct power *power = power_new(seed);
+        run(seed, number("GRAFT_MODEL_STEPS", 300), power, 80);
+        power_free(power);
     }
 }

@@ -1,0 +1,775 @@
+/* See power.h. A file has what is read and what is durable, and between them the list of writes
+ * that no sync has covered. Mapped words have the same, by sectors. After a failed sync the writes
+ * that it covered are gone from the list, whatever became of them, as on Linux. */
+#include "power.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+
+#define FILES_MAX 16U
+#define LOCKS_MAX 1100U
+#define OWNERS_MAX 64U
+#define MAP_BYTES (9U << 20)
+#define SECTOR 512U
+
+struct pending {
+    bool truncate;
+    uint64_t offset; /* or the size */
+    size_t size;
+    uint8_t *bytes;
+};
+
+struct node {
+    char path[512];
+    bool used, directory, is_map;
+    uint8_t *bytes, *durable; /* a map's are MAP_BYTES long */
+    size_t size, durable_size, capacity, durable_capacity;
+    struct pending *pending;
+    size_t pending_count, pending_capacity;
+};
+
+struct open_file {
+    struct graft_file file;
+    struct node *node;
+};
+
+struct open_map {
+    struct graft_map map;
+    struct node *node;
+};
+
+struct open_locks {
+    struct graft_locks locks;
+    unsigned owner;
+};
+
+struct power {
+    struct graft_env env;
+    struct graft_disk disk;
+    struct graft_shm shm;
+    struct kit_random random;
+    unsigned fail_syncs;
+    uint64_t syncs;
+    void (*hook)(void *arg);
+    void *hook_arg;
+    unsigned rarely;
+    struct kit_random hook_random;
+    struct node nodes[FILES_MAX];
+    /* 0 free, 1 shared, 2 exclusive */
+    uint8_t held[OWNERS_MAX][LOCKS_MAX];
+    bool owners[OWNERS_MAX];
+};
+
+static struct power *of_disk(struct graft_disk *disk)
+{
+    return (struct power *)(void *)((char *)disk - offsetof(struct power, disk));
+}
+
+static struct power *of_shm(struct graft_shm *shm)
+{
+    return (struct power *)(void *)((char *)shm - offsetof(struct power, shm));
+}
+
+static void maybe_hook(struct power *power)
+{
+    if (power->hook == NULL || kit_below(&power->hook_random, power->rarely) != 0)
+        return;
+    void (*hook)(void *arg) = power->hook;
+    power->hook = NULL;
+    hook(power->hook_arg);
+    power->hook = hook;
+}
+
+static struct node *find(struct power *power, const char *path)
+{
+    for (unsigned i = 0; i < FILES_MAX; i++) {
+        if (power->nodes[i].used && strcmp(power->nodes[i].path, path) == 0)
+            return &power->nodes[i];
+    }
+    return NULL;
+}
+
+static struct node *make(struct power *power, const char *path)
+{
+    for (unsigned i = 0; i < FILES_MAX; i++) {
+        struct node *node = &power->nodes[i];
+        if (node->used)
+            continue;
+        *node = (struct node){.used = true};
+        (void)snprintf(node->path, sizeof node->path, "%s", path);
+        return node;
+    }
+    abort();
+}
+
+static void clear_pending(struct node *node)
+{
+    for (size_t i = 0; i < node->pending_count; i++)
+        free(node->pending[i].bytes);
+    node->pending_count = 0;
+}
+
+static void drop(struct node *node)
+{
+    clear_pending(node);
+    free(node->pending);
+    free(node->bytes);
+    free(node->durable);
+    *node = (struct node){0};
+}
+
+static void grow(uint8_t **bytes, size_t *size, size_t *capacity, size_t wanted)
+{
+    if (wanted > *capacity) {
+        *capacity = wanted * 2;
+        *bytes = realloc(*bytes, *capacity);
+        GRAFT_ASSERT(*bytes != NULL);
+    }
+    if (wanted > *size) {
+        memset(*bytes + *size, 0, wanted - *size);
+        *size = wanted;
+    }
+}
+
+static void apply_durable(struct node *node, uint64_t offset, const uint8_t *bytes, size_t size)
+{
+    grow(&node->durable, &node->durable_size, &node->durable_capacity, offset + size);
+    memcpy(node->durable + offset, bytes, size);
+}
+
+static void apply_pending(struct node *node, const struct pending *pending)
+{
+    if (!pending->truncate) {
+        apply_durable(node, pending->offset, pending->bytes, pending->size);
+        return;
+    }
+    if (node->durable_size > pending->offset)
+        node->durable_size = pending->offset;
+    else
+        grow(&node->durable, &node->durable_size, &node->durable_capacity, pending->offset);
+}
+
+/* Any sectors of the write. */
+static void tear(struct power *power, struct node *node, const struct pending *pending)
+{
+    if (pending->truncate) {
+        if (kit_below(&power->random, 2) == 0)
+            apply_pending(node, pending);
+        return;
+    }
+    size_t at = 0;
+    while (at < pending->size) {
+        uint64_t offset = pending->offset + at;
+        size_t now = SECTOR - offset % SECTOR;
+        now = now < pending->size - at ? now : pending->size - at;
+        if (kit_below(&power->random, 2) == 0)
+            apply_durable(node, offset, pending->bytes + at, now);
+        at += now;
+    }
+}
+
+static void lose(struct power *power, struct node *node)
+{
+    uint64_t manner = kit_below(&power->random, 4);
+    for (size_t i = 0; i < node->pending_count; i++) {
+        uint64_t fate = manner < 3 ? manner : kit_below(&power->random, 3);
+        if (fate == 0)
+            continue;
+        if (fate == 1)
+            apply_pending(node, &node->pending[i]);
+        else
+            tear(power, node, &node->pending[i]);
+    }
+    clear_pending(node);
+}
+
+/* ---- Disk ---- */
+
+static enum graft_rc open_file(struct graft_disk *disk, const char *path, unsigned flags,
+                               struct graft_file **out, struct graft_err *err)
+{
+    struct power *power = of_disk(disk);
+    struct node *node = find(power, path);
+    if (node == NULL && (flags & GRAFT_OPEN_CREATE) == 0)
+        return graft_err_set(err, GRAFT_ENOTFOUND, "open %s: not found", path);
+    if (node != NULL && (flags & GRAFT_OPEN_EXCLUSIVE) != 0)
+        return graft_err_set(err, GRAFT_EEXIST, "open %s: exists", path);
+    struct open_file *file = calloc(1, sizeof *file);
+    *file = (struct open_file){.file.disk = disk, .node = node != NULL ? node : make(power, path)};
+    *out = &file->file;
+    return GRAFT_OK;
+}
+
+static void close_file(struct graft_file *file)
+{
+    free(file);
+}
+
+static struct node *node_of(struct graft_file *file)
+{
+    return ((struct open_file *)file)->node;
+}
+
+static enum graft_rc read_file(struct graft_file *file, uint64_t offset,
+                               const struct graft_space *spaces, size_t count, size_t *got,
+                               struct graft_err *err)
+{
+    (void)err;
+    struct node *node = node_of(file);
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t left = offset < node->size ? node->size - (size_t)offset : 0;
+        size_t now = spaces[i].size < left ? spaces[i].size : left;
+        memcpy(spaces[i].bytes, node->bytes + offset, now);
+        total += now;
+        offset += now;
+    }
+    *got = total;
+    return GRAFT_OK;
+}
+
+static struct pending *push(struct node *node)
+{
+    if (node->pending_count == node->pending_capacity) {
+        node->pending_capacity = node->pending_capacity * 2 + 16;
+        node->pending = realloc(node->pending, node->pending_capacity * sizeof *node->pending);
+        GRAFT_ASSERT(node->pending != NULL);
+    }
+    return &node->pending[node->pending_count++];
+}
+
+static enum graft_rc write_file(struct graft_file *file, uint64_t offset,
+                                const struct graft_span *spans, size_t count, struct graft_err *err)
+{
+    maybe_hook(of_disk(file->disk));
+    (void)err;
+    struct power *power = of_disk(file->disk);
+    struct node *node = node_of(file);
+    for (size_t i = 0; i < count; i++) {
+        if (spans[i].size == 0)
+            continue;
+        grow(&node->bytes, &node->size, &node->capacity, offset + spans[i].size);
+        memcpy(node->bytes + offset, spans[i].bytes, spans[i].size);
+        uint8_t *copy = malloc(spans[i].size);
+        memcpy(copy, spans[i].bytes, spans[i].size);
+        *push(node) = (struct pending){.offset = offset, .size = spans[i].size, .bytes = copy};
+        offset += spans[i].size;
+    }
+    /* At times the system writes something back by itself. */
+    if (node->pending_count > 0 && kit_below(&power->random, 8) == 0)
+        apply_pending(node, &node->pending[node->pending_count - 1]);
+    return GRAFT_OK;
+}
+
+static enum graft_rc sync_file(struct graft_file *file, struct graft_err *err)
+{
+    maybe_hook(of_disk(file->disk));
+    struct power *power = of_disk(file->disk);
+    struct node *node = node_of(file);
+    power->syncs++;
+    if (kit_below(&power->random, 1000) < power->fail_syncs) {
+        lose(power, node);
+        return graft_err_set(err, GRAFT_EIO, "sync %s: input/output error", node->path);
+    }
+    for (size_t i = 0; i < node->pending_count; i++)
+        apply_pending(node, &node->pending[i]);
+    clear_pending(node);
+    return GRAFT_OK;
+}
+
+static enum graft_rc file_size(struct graft_file *file, uint64_t *bytes, struct graft_err *err)
+{
+    (void)err;
+    *bytes = node_of(file)->size;
+    return GRAFT_OK;
+}
+
+static enum graft_rc truncate_file(struct graft_file *file, uint64_t bytes, struct graft_err *err)
+{
+    maybe_hook(of_disk(file->disk));
+    (void)err;
+    struct node *node = node_of(file);
+    if (node->size > bytes)
+        node->size = (size_t)bytes;
+    else
+        grow(&node->bytes, &node->size, &node->capacity, bytes);
+    *push(node) = (struct pending){.truncate = true, .offset = bytes};
+    return GRAFT_OK;
+}
+
+static enum graft_rc allocate_file(struct graft_file *file, uint64_t offset, uint64_t bytes,
+                                   struct graft_err *err)
+{
+    return offset + bytes > node_of(file)->size ? truncate_file(file, offset + bytes, err)
+                                                : GRAFT_OK;
+}
+
+static enum graft_rc punch_file(struct graft_file *file, uint64_t offset, uint64_t bytes,
+                                struct graft_err *err)
+{
+    (void)file;
+    (void)offset;
+    (void)bytes;
+    return graft_err_set(err, GRAFT_EUNSUPPORTED, "punch");
+}
+
+static enum graft_rc stat_path(struct graft_disk *disk, const char *path, struct graft_entry *out,
+                               struct graft_err *err)
+{
+    struct node *node = find(of_disk(disk), path);
+    if (node == NULL)
+        return graft_err_set(err, GRAFT_ENOTFOUND, "stat %s: not found", path);
+    *out = (struct graft_entry){.kind = node->directory ? GRAFT_ENTRY_DIRECTORY : GRAFT_ENTRY_FILE,
+                                .size = node->size};
+    return GRAFT_OK;
+}
+
+static enum graft_rc make_directory(struct graft_disk *disk, const char *path,
+                                    struct graft_err *err)
+{
+    if (find(of_disk(disk), path) != NULL)
+        return graft_err_set(err, GRAFT_EEXIST, "mkdir %s: exists", path);
+    make(of_disk(disk), path)->directory = true;
+    return GRAFT_OK;
+}
+
+static enum graft_rc remove_path(struct graft_disk *disk, const char *path, struct graft_err *err)
+{
+    struct node *node = find(of_disk(disk), path);
+    if (node == NULL)
+        return graft_err_set(err, GRAFT_ENOTFOUND, "remove %s: not found", path);
+    drop(node);
+    return GRAFT_OK;
+}
+
+static enum graft_rc rename_path(struct graft_disk *disk, const char *from, const char *to,
+                                 bool replace, struct graft_err *err)
+{
+    struct node *node = find(of_disk(disk), from), *old = find(of_disk(disk), to);
+    if (node == NULL)
+        return graft_err_set(err, GRAFT_ENOTFOUND, "rename %s: not found", from);
+    if (old != NULL && !replace)
+        return graft_err_set(err, GRAFT_EEXIST, "rename %s: exists", to);
+    if (old != NULL)
+        drop(old);
+    (void)snprintf(node->path, sizeof node->path, "%s", to);
+    return GRAFT_OK;
+}
+
+static enum graft_rc sync_directory(struct graft_disk *disk, const char *path,
+                                    struct graft_err *err)
+{
+    (void)disk;
+    (void)path;
+    (void)err;
+    return GRAFT_OK;
+}
+
+static enum graft_rc list_path(struct graft_disk *disk, const char *path, graft_disk_list_fn *each,
+                               void *arg, struct graft_err *err)
+{
+    (void)err;
+    struct power *power = of_disk(disk);
+    size_t length = strlen(path);
+    for (unsigned i = 0; i < FILES_MAX; i++) {
+        const struct node *node = &power->nodes[i];
+        if (node->used && strncmp(node->path, path, length) == 0 && node->path[length] == '/')
+            GRAFT_TRY(each(arg, node->path + length + 1, GRAFT_ENTRY_FILE));
+    }
+    return GRAFT_OK;
+}
+
+static const struct graft_disk_ops disk_ops = {
+    .open = open_file,
+    .close = close_file,
+    .read = read_file,
+    .write = write_file,
+    .sync = sync_file,
+    .size = file_size,
+    .truncate = truncate_file,
+    .allocate = allocate_file,
+    .punch = punch_file,
+    .stat = stat_path,
+    .make_directory = make_directory,
+    .remove = remove_path,
+    .rename = rename_path,
+    .sync_directory = sync_directory,
+    .list = list_path,
+};
+
+/* ---- Shared memory ---- */
+
+static enum graft_rc open_map(struct graft_shm *shm, const char *path, bool create,
+                              struct graft_map **out, struct graft_err *err)
+{
+    struct power *power = of_shm(shm);
+    struct node *node = find(power, path);
+    if (node == NULL && !create)
+        return graft_err_set(err, GRAFT_ENOTFOUND, "open %s: not found", path);
+    if (node == NULL) {
+        node = make(power, path);
+        node->is_map = true;
+        node->bytes = calloc(1, MAP_BYTES);
+        node->durable = calloc(1, MAP_BYTES);
+    }
+    struct open_map *map = calloc(1, sizeof *map);
+    *map = (struct open_map){.map.shm = shm, .node = node};
+    *out = &map->map;
+    return GRAFT_OK;
+}
+
+static void close_map(struct graft_map *map)
+{
+    free(map);
+}
+
+static struct node *map_node(struct graft_map *map)
+{
+    return ((struct open_map *)map)->node;
+}
+
+static enum graft_rc view_map(struct graft_map *map, uint64_t offset, size_t bytes,
+                              _Atomic uint64_t **out, struct graft_err *err)
+{
+    (void)err;
+    GRAFT_ASSERT(offset + bytes <= MAP_BYTES);
+    *out = (_Atomic uint64_t *)(void *)(map_node(map)->bytes + offset);
+    return GRAFT_OK;
+}
+
+static enum graft_rc map_size(struct graft_map *map, uint64_t *bytes, struct graft_err *err)
+{
+    (void)err;
+    *bytes = map_node(map)->size;
+    return GRAFT_OK;
+}
+
+/* The size is durable at once, for simplicity. */
+static enum graft_rc resize_map(struct graft_map *map, uint64_t bytes, struct graft_err *err)
+{
+    (void)err;
+    struct node *node = map_node(map);
+    if (bytes < node->size) {
+        memset(node->bytes + bytes, 0, node->size - bytes);
+        memset(node->durable + bytes, 0, node->size - bytes);
+    }
+    node->size = node->durable_size = (size_t)bytes;
+    return GRAFT_OK;
+}
+
+static enum graft_rc allocate_map(struct graft_map *map, uint64_t offset, uint64_t bytes,
+                                  struct graft_err *err)
+{
+    struct node *node = map_node(map);
+    return offset + bytes > node->size ? resize_map(map, offset + bytes, err) : GRAFT_OK;
+}
+
+static enum graft_rc sync_map(struct graft_map *map, uint64_t offset, uint64_t bytes,
+                              struct graft_err *err)
+{
+    maybe_hook(of_shm(map->shm));
+    struct power *power = of_shm(map->shm);
+    struct node *node = map_node(map);
+    power->syncs++;
+    if (bytes == 0)
+        bytes = node->size > offset ? node->size - offset : 0;
+    if (kit_below(&power->random, 1000) < power->fail_syncs)
+        return graft_err_set(err, GRAFT_EIO, "sync %s: input/output error", node->path);
+    memcpy(node->durable + offset, node->bytes + offset, bytes);
+    return GRAFT_OK;
+}
+
+/* At times the system writes a page back by itself. */
+static void before_store(struct graft_shm *shm)
+{
+    struct power *power = of_shm(shm);
+    maybe_hook(power);
+    if (kit_below(&power->random, 64) != 0)
+        return;
+    for (unsigned i = 0; i < FILES_MAX; i++) {
+        struct node *node = &power->nodes[i];
+        if (!node->used || !node->is_map || node->size == 0)
+            continue;
+        size_t at = kit_below(&power->random, 2) == 0
+                        ? 0
+                        : (size_t)kit_below(&power->random, node->size / 4096) * 4096;
+        memcpy(node->durable + at, node->bytes + at, 4096);
+    }
+}
+
+static enum graft_rc locks_open(struct graft_shm *shm, const char *path, struct graft_locks **out,
+                                struct graft_err *err)
+{
+    (void)err;
+    struct power *power = of_shm(shm);
+    if (find(power, path) == NULL)
+        (void)make(power, path);
+    for (unsigned i = 0; i < OWNERS_MAX; i++) {
+        if (power->owners[i])
+            continue;
+        power->owners[i] = true;
+        struct open_locks *locks = calloc(1, sizeof *locks);
+        *locks = (struct open_locks){.locks.shm = shm, .owner = i};
+        *out = &locks->locks;
+        return GRAFT_OK;
+    }
+    abort();
+}
+
+static void locks_close(struct graft_locks *locks)
+{
+    struct power *power = of_shm(locks->shm);
+    unsigned owner = ((struct open_locks *)locks)->owner;
+    memset(power->held[owner], 0, LOCKS_MAX);
+    power->owners[owner] = false;
+    free(locks);
+}
+
+static enum graft_rc lock_try(struct graft_locks *locks, uint32_t index, bool exclusive,
+                              bool *granted, struct graft_err *err)
+{
+    (void)err;
+    struct power *power = of_shm(locks->shm);
+    unsigned owner = ((struct open_locks *)locks)->owner;
+    *granted = true;
+    for (unsigned i = 0; i < OWNERS_MAX; i++) {
+        if (i != owner && (power->held[i][index] == 2 || (exclusive && power->held[i][index] != 0)))
+            *granted = false;
+    }
+    if (*granted)
+        power->held[owner][index] = exclusive ? 2 : 1;
+    return GRAFT_OK;
+}
+
+static void unlock(struct graft_locks *locks, uint32_t index)
+{
+    of_shm(locks->shm)->held[((struct open_locks *)locks)->owner][index] = 0;
+}
+
+static bool wait_word(struct graft_shm *shm, _Atomic uint64_t *word, uint64_t seen,
+                      uint32_t timeout_ms)
+{
+    (void)shm;
+    (void)word;
+    (void)seen;
+    (void)timeout_ms;
+    return true;
+}
+
+static void wake_word(struct graft_shm *shm, _Atomic uint64_t *word)
+{
+    (void)shm;
+    (void)word;
+}
+
+static const struct graft_shm_ops shm_ops = {
+    .open = open_map,
+    .close = close_map,
+    .view = view_map,
+    .size = map_size,
+    .resize = resize_map,
+    .allocate = allocate_map,
+    .sync = sync_map,
+    .before_store = before_store,
+    .locks_open = locks_open,
+    .locks_close = locks_close,
+    .lock_try = lock_try,
+    .unlock = unlock,
+    .wait = wait_word,
+    .wake = wake_word,
+};
+
+/* ---- The machine ---- */
+
+static void no_line(struct graft_log *log, enum graft_log_level level, const char *text)
+{
+    (void)log;
+    (void)level;
+    if (getenv("POWER_LOG") != NULL)
+        fprintf(stderr, "  log: %s\n", text);
+}
+
+struct power *power_new(uint64_t seed)
+{
+    static const struct graft_log_ops log_ops = {.line = no_line};
+    static struct graft_log quiet = {.ops = &log_ops};
+    struct power *power = calloc(1, sizeof *power);
+    power->env = *graft_test_env();
+    power->env.disk = &power->disk;
+    power->env.shm = &power->shm;
+    power->env.log = &quiet;
+    power->disk.ops = &disk_ops;
+    power->shm.ops = &shm_ops;
+    power->random.state = seed * UINT64_C(0xd1342543de82ef95) + 7;
+    return power;
+}
+
+void power_free(struct power *power)
+{
+    for (unsigned i = 0; i < FILES_MAX; i++)
+        drop(&power->nodes[i]);
+    free(power);
+}
+
+struct graft_env *power_env(struct power *power)
+{
+    return &power->env;
+}
+
+static void lose_map(struct power *power, struct node *node)
+{
+    uint64_t manner = kit_below(&power->random, 3);
+    for (size_t at = 0; at < node->size; at += SECTOR) {
+        if (manner == 1 || (manner == 2 && kit_below(&power->random, 2) == 0))
+            memcpy(node->durable + at, node->bytes + at, SECTOR);
+    }
+    memcpy(node->bytes, node->durable, node->size);
+}
+
+void power_fail(struct power *power)
+{
+    for (unsigned i = 0; i < FILES_MAX; i++) {
+        struct node *node = &power->nodes[i];
+        if (!node->used || node->directory)
+            continue;
+        if (node->is_map) {
+            lose_map(power, node);
+            continue;
+        }
+        lose(power, node);
+        node->size = 0;
+        grow(&node->bytes, &node->size, &node->capacity, node->durable_size);
+        if (node->durable_size > 0)
+            memcpy(node->bytes, node->durable, node->durable_size);
+    }
+}
+
+void power_fail_syncs(struct power *power, unsigned per_thousand)
+{
+    power->fail_syncs = per_thousand;
+}
+
+uint64_t power_syncs(const struct power *power)
+{
+    return power->syncs;
+}
+
+uint8_t *power_bytes(struct power *power, const char *path, size_t *size)
+{
+    struct node *node = find(power, path);
+    if (node == NULL)
+        return NULL;
+    *size = node->size;
+    return node->bytes;
+}
+
+void power_set_size(struct power *power, const char *path, size_t size)
+{
+    struct node *node = find(power, path);
+    GRAFT_ASSERT(node != NULL && size <= node->size);
+    node->size = size;
+}
+
+void power_touch(struct power *power, const char *path)
+{
+    if (find(power, path) == NULL)
+        (void)make(power, path);
+}
+
+void power_remove(struct power *power, const char *path)
+{
+    struct node *node = find(power, path);
+    if (node != NULL)
+        drop(node);
+}
+
+static uint8_t *copy_bytes(const uint8_t *bytes, size_t size, size_t capacity)
+{
+    uint8_t *copy = calloc(1, capacity > 0 ? capacity : 1);
+    if (size > 0)
+        memcpy(copy, bytes, size);
+    return copy;
+}
+
+/* Of a node only what is read is kept: it counts as durable. */
+static struct node copy_node(const struct node *from)
+{
+    struct node to = *from;
+    size_t capacity = from->is_map ? MAP_BYTES : from->size + 1;
+    to.pending = NULL;
+    to.pending_count = to.pending_capacity = 0;
+    to.capacity = to.durable_capacity = from->is_map ? 0 : capacity;
+    to.durable_size = from->size;
+    to.bytes = from->used ? copy_bytes(from->bytes, from->size, capacity) : NULL;
+    to.durable = from->used ? copy_bytes(from->bytes, from->size, capacity) : NULL;
+    return to;
+}
+
+void power_hook(struct power *power, void (*hook)(void *arg), void *arg, unsigned rarely)
+{
+    power->hook = hook;
+    power->hook_arg = arg;
+    power->rarely = rarely;
+    power->hook_random.state = power->random.state ^ 0x5555;
+}
+
+static void copy_pending(struct node *to, const struct node *from)
+{
+    for (size_t i = 0; i < from->pending_count; i++) {
+        struct pending pending = from->pending[i];
+        if (!pending.truncate) {
+            pending.bytes = malloc(pending.size);
+            memcpy(pending.bytes, from->pending[i].bytes, pending.size);
+        }
+        *push(to) = pending;
+    }
+}
+
+struct power *power_clone(struct power *power, uint64_t seed)
+{
+    struct power *clone = power_new(seed);
+    for (unsigned i = 0; i < FILES_MAX; i++) {
+        const struct node *from = &power->nodes[i];
+        struct node *to = &clone->nodes[i];
+        *to = copy_node(from);
+        if (!from->used || from->directory)
+            continue;
+        copy_pending(to, from);
+        free(to->durable);
+        to->durable_capacity = from->is_map ? 0 : from->durable_size + 1;
+        to->durable_size = from->durable_size;
+        to->durable = copy_bytes(from->durable, from->durable_size,
+                                 from->is_map ? MAP_BYTES : to->durable_capacity);
+    }
+    return clone;
+}
+
+struct power_image {
+    struct node nodes[FILES_MAX];
+};
+
+struct power_image *power_save(struct power *power)
+{
+    struct power_image *image = calloc(1, sizeof *image);
+    for (unsigned i = 0; i < FILES_MAX; i++)
+        image->nodes[i] = copy_node(&power->nodes[i]);
+    return image;
+}
+
+void power_load(struct power *power, const struct power_image *image)
+{
+    for (unsigned i = 0; i < FILES_MAX; i++) {
+        drop(&power->nodes[i]);
+        power->nodes[i] = copy_node(&image->nodes[i]);
+    }
+}
+
+void power_image_free(struct power_image *image)
+{
+    for (unsigned i = 0; i < FILES_MAX; i++)
+        drop(&image->nodes[i]);
+    free(image);
+}
