@@ -345,3 +345,49 @@ Test(commit, threads_that_wait_for_each_other_lose_no_update, .timeout = 120)
     expect_rows(db, "SELECT a FROM t; PRAGMA integrity_check", "300 ok");
     close_db(db);
 }
+
+Test(commit, no_failing_allocation_tears_a_transaction, .timeout = 300)
+{
+    sqlite3 *db = open_db("app.graft", "");
+    run(db, "PRAGMA cache_size=10; CREATE TABLE t(a)");
+    sqlite3_int64 counted = 0;
+    uint64_t nth = 1;
+    for (; nth < 5000; nth += 1 + nth / 50) {
+        graft_faultalloc_arm(&fix.faulty.alloc, nth, false);
+        int code = run_code(db, "INSERT INTO t VALUES(randomblob(300000))");
+        uint64_t failed = graft_faultalloc_disarm(&fix.faulty.alloc);
+        if (code == SQLITE_OK)
+            counted++;
+        else
+            cr_assert(code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM, "%d", code);
+        expect_rows(db,
+                    "SELECT count(DISTINCT a)=count(*), min(length(a)) IN (300000, NULL) FROM t",
+                    counted > 0 ? "1|1" : "1|-");
+        cr_assert_eq(number(db, "SELECT count(*) FROM t"), counted);
+        if (failed == 0)
+            break;
+    }
+    expect_rows(db, "PRAGMA integrity_check", "ok");
+    close_db(db);
+}
+
+Test(commit, a_failing_read_is_an_error_and_passes)
+{
+    sqlite3 *db = open_db("app.graft", "");
+    run(db, "CREATE TABLE t(a); INSERT INTO t VALUES(zeroblob(100000))");
+    close_db(db);
+    int failures = 0;
+    for (uint64_t nth = 1; nth < 500; nth++) {
+        db = open_db("app.graft", "");
+        graft_faults_arm(&fix.faulty.faults, GRAFT_FAULT_READ, nth, GRAFT_EIO, false);
+        int code = run_code(db, "SELECT hex(a) FROM t");
+        uint64_t failed = graft_faults_disarm(&fix.faulty.faults);
+        cr_assert(code == SQLITE_OK || (code & 0xff) == SQLITE_IOERR, "%d", code);
+        failures += code != SQLITE_OK;
+        expect_rows(db, "SELECT a=zeroblob(100000) FROM t; PRAGMA integrity_check", "1 ok");
+        close_db(db);
+        if (failed == 0)
+            break;
+    }
+    cr_assert_gt(failures, 10);
+}
