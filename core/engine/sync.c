@@ -182,7 +182,10 @@ enum graft_rc graft_sync_newest(struct graft_sync *sync, uint64_t *remote_lsn,
     if (rc != GRAFT_OK)
         return rc;
     graft_mutex_lock(volume->mutex);
-    volume->met = true;
+    /* A replica met its remote once it knows it to be empty, or has accepted a commit: one that
+     * only saw that there is something must not be taken for an empty database. */
+    if (newest == 0)
+        volume->met = true;
     volume->newest_known = newest;
     graft_mutex_unlock(volume->mutex);
     if (newest == 0) {

@@ -47,7 +47,7 @@ struct graft_volume {
     struct graft_remote *remote; /* NULL without a remote; set once, then never changed */
     struct graft_view *views;    /* newest use first, at most GRAFT_VIEWS_MAX that nobody uses */
     uint64_t newest_known;       /* remote LSN seen at the last contact */
-    bool met;                    /* the remote was asked at least once by this process */
+    bool met;                    /* this process knows that the remote was empty */
     struct graft_ahead_cache ahead;
     char last_error[512];
 
