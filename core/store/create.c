@@ -163,6 +163,38 @@ static enum graft_rc never_committed(struct graft_store *store, struct graft_err
                          store->directory);
 }
 
+/* Under the exclusive open lock. After a failure the config in memory is what it was, so that the
+ * next try does it all again; what is on disk by then is healed by that, or by the next opener
+ * (graft_store_adopt). */
+static enum graft_rc become(struct graft_store *store, const struct graft_config *config,
+                            struct graft_err *err)
+{
+    struct graft_buf bytes;
+    struct graft_config before;
+    graft_buf_init(&bytes, store->env->alloc);
+    graft_config_init(&before, store->env->alloc);
+    enum graft_rc rc = graft_config_encode(&store->config, &bytes);
+    if (rc == GRAFT_OK)
+        rc = graft_config_decode(&before, bytes.bytes, bytes.size, err);
+    if (rc == GRAFT_OK)
+        rc = graft_store_write_config(store, config, err);
+    if (rc == GRAFT_OK)
+        rc = graft_store_copy_config(store, config, err);
+    if (rc == GRAFT_OK)
+        rc = graft_store_format(store, err);
+    if (rc == GRAFT_OK)
+        rc = graft_store_recover(store, err);
+    if (rc != GRAFT_OK && before.page_bytes != 0) {
+        struct graft_err ignored = {0};
+        if (graft_store_copy_config(store, &before, &ignored) != GRAFT_OK)
+            graft_log_write(store->env->log, GRAFT_LOG_ERROR, "%s: %s", store->directory,
+                            ignored.text);
+    }
+    graft_config_deinit(&before);
+    graft_buf_deinit(&bytes);
+    return rc;
+}
+
 /* Whoever else has the directory open knows the old volume. */
 static enum graft_rc change_volume(struct graft_store *store, const struct graft_config *config,
                                    struct graft_err *err)
@@ -177,13 +209,7 @@ static enum graft_rc change_volume(struct graft_store *store, const struct graft
     if (rc == GRAFT_OK)
         rc = never_committed(store, err);
     if (rc == GRAFT_OK)
-        rc = graft_store_write_config(store, config, err);
-    if (rc == GRAFT_OK)
-        rc = graft_store_copy_config(store, config, err);
-    if (rc == GRAFT_OK)
-        rc = graft_store_format(store, err);
-    if (rc == GRAFT_OK)
-        rc = graft_store_recover(store, err);
+        rc = become(store, config, err);
     struct graft_err ignored = {0};
     if (alone &&
         graft_lock_try(store->locks, GRAFT_LOCK_OPEN, false, &granted, &ignored) != GRAFT_OK)
