@@ -385,8 +385,9 @@ static enum graft_rc set_header(struct recovery *self, struct graft_err *err)
         if (graft_header_load(store, i) != value)
             graft_header_store(store, i, value);
     }
+    /* What still stands there is nothing that anybody may be led to. */
     if (!self->older_lives)
-        self->older.header.generation = self->newest.header.generation - 1;
+        self->older.header.generation = 0;
     set_half(store, &self->newest, extents[0]);
     set_half(store, &self->older, extents[1]);
     if (!self->older_lives)
@@ -449,6 +450,7 @@ enum graft_rc graft_store_begin_anew(struct graft_store *store, struct graft_err
     struct graft_log_base base;
     graft_log_base_init(&base, store->env->alloc);
     enum graft_rc rc = graft_log_present_base(store, &base, err);
+    graft_dead_raise(store, generation - 2);
     if (rc == GRAFT_OK)
         rc = graft_half_begin(store, 1 - half, generation, generation, &base, err);
     if (rc == GRAFT_OK)
