@@ -1,0 +1,122 @@
+/* What worlds use one after the other: a short run must not pay for mapping and clearing memory.
+ * And the simulator's own memory, which comes from the host and is not there for nothing: a
+ * simulator without memory has nothing to say. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/assert.h"
+#include "sim/parts.h"
+
+/* Blocks come from the host in slabs, which are kept until the pool goes. */
+#define SLAB_BLOCKS 64U
+/* Up to here a region is cleared by hand, which is cheaper than giving its pages back. */
+#define CLEAR_BYTES_MAX (64U << 10)
+
+struct sim_block {
+    struct sim_block *next;
+};
+
+struct sim_slab {
+    struct sim_slab *next;
+    _Alignas(64) uint8_t blocks[SLAB_BLOCKS][SIM_BLOCK_BYTES];
+};
+
+void *sim_host_alloc(size_t bytes)
+{
+    void *memory = calloc(1, bytes);
+    GRAFT_ASSERT(memory != NULL);
+    return memory;
+}
+
+void *sim_host_realloc(void *old, size_t bytes)
+{
+    void *memory = realloc(old, bytes);
+    GRAFT_ASSERT(memory != NULL);
+    return memory;
+}
+
+char *sim_host_strdup(const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    return memcpy(sim_host_alloc(bytes), text, bytes);
+}
+
+void sim_host_free(void *memory)
+{
+    free(memory);
+}
+
+struct sim_pool *sim_pool_new(void)
+{
+    return sim_host_alloc(sizeof(struct sim_pool));
+}
+
+void sim_pool_free(struct sim_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    while (pool->stacks != NULL) {
+        struct sim_stack *stack = pool->stacks;
+        pool->stacks = stack->next;
+        sim_stack_free(stack);
+    }
+    while (pool->slabs != NULL) {
+        struct sim_slab *slab = pool->slabs;
+        pool->slabs = slab->next;
+        free(slab);
+    }
+    for (size_t i = 0; i < pool->region_count; i++)
+        GRAFT_ASSERT(munmap(pool->regions[i], SIM_REGION_BYTES) == 0);
+    free(pool->regions);
+    free(pool);
+}
+
+void *sim_block_take(struct sim_pool *pool)
+{
+    if (pool->blocks == NULL) {
+        struct sim_slab *slab = aligned_alloc(64, sizeof *slab);
+        GRAFT_ASSERT(slab != NULL);
+        slab->next = pool->slabs;
+        pool->slabs = slab;
+        for (size_t i = 0; i < SLAB_BLOCKS; i++)
+            sim_block_give(pool, slab->blocks[i]);
+    }
+    struct sim_block *block = pool->blocks;
+    pool->blocks = block->next;
+    return block;
+}
+
+void sim_block_give(struct sim_pool *pool, void *block)
+{
+    if (block == NULL)
+        return;
+    struct sim_block *self = block;
+    self->next = pool->blocks;
+    pool->blocks = self;
+}
+
+void *sim_region_take(struct sim_pool *pool)
+{
+    if (pool->region_count > 0)
+        return pool->regions[--pool->region_count];
+    void *region = mmap(NULL, SIM_REGION_BYTES, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    GRAFT_ASSERT(region != MAP_FAILED);
+    return region;
+}
+
+void sim_region_give(struct sim_pool *pool, void *region, uint64_t touched_bytes)
+{
+    GRAFT_ASSERT(touched_bytes <= SIM_REGION_BYTES);
+    if (touched_bytes <= CLEAR_BYTES_MAX)
+        memset(region, 0, (size_t)touched_bytes);
+    else
+        GRAFT_ASSERT(madvise(region, (size_t)touched_bytes, MADV_DONTNEED) == 0);
+    if (pool->region_count == pool->region_capacity) {
+        pool->region_capacity = pool->region_capacity == 0 ? 16 : pool->region_capacity * 2;
+        pool->regions =
+            sim_host_realloc(pool->regions, pool->region_capacity * sizeof *pool->regions);
+    }
+    pool->regions[pool->region_count++] = region;
+}
