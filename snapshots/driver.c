@@ -3,7 +3,8 @@
  * that is the reference that Graft is held to.
  *
  *   graft-snapshots [--only TEXT] [options of Criterion]
- *   graft-snapshots [--only TEXT] --bless */
+ *   graft-snapshots [--only TEXT] --bless
+ *   graft-snapshots --only TEXT --print (the first such script under Graft, for a debugger) */
 #include "driver.h"
 
 #include <criterion/criterion.h>
@@ -72,11 +73,20 @@ static struct {
     struct graft_vfs *vfs;
 } graft;
 
+/* What the environment logs stands with what SQLite logs, as it does in the extension. */
+static void host_line(void *arg, enum graft_log_level level, const char *text)
+{
+    (void)arg;
+    if (level == GRAFT_LOG_ERROR || level == GRAFT_LOG_WARN)
+        sqlite3_log(level == GRAFT_LOG_ERROR ? SQLITE_ERROR : SQLITE_WARNING, "graft: %s", text);
+}
+
 static void start(void)
 {
+    static const struct graft_host_options options = {.log_line = host_line};
     snapshot_log_start();
     struct graft_err err = {.rc = GRAFT_OK};
-    if (graft_host_new(NULL, &graft.host, &err) == GRAFT_OK &&
+    if (graft_host_new(&options, &graft.host, &err) == GRAFT_OK &&
         graft_process_new(graft_host_env(graft.host), &graft.process, &err) == GRAFT_OK &&
         graft_vfs_register(graft.process, graft_host_env(graft.host), "graft", NULL, &graft.vfs,
                            &err) == GRAFT_OK)
@@ -177,6 +187,19 @@ static int bless(void)
     return failed == 0 ? 0 : 1;
 }
 
+static int print_first(void)
+{
+    if (script_count == 0)
+        return 2;
+    start();
+    char *actual = NULL;
+    bool ok = snapshot_script(scripts[0], SNAPSHOT_GRAFT, &actual);
+    (void)fputs(actual != NULL ? actual : "", stdout);
+    free(actual);
+    stop();
+    return ok ? 0 : 1;
+}
+
 ParameterizedTestParameters(snapshots, script_prints_what_is_expected)
 {
     struct snapshot_case *cases = cr_calloc(2 * script_count + 1, sizeof *cases);
@@ -216,13 +239,16 @@ ReportHook(POST_ALL)(struct criterion_global_stats *stats)
     failed = stats->nb_tests - stats->tests_skipped - stats->tests_passed;
 }
 
-int main(int argc, char **argv)
+/* Criterion enters its workers by replacing the symbol `main`, so it must see this one. */
+__attribute__((visibility("default"))) int main(int argc, char **argv)
 {
-    bool blessing = false;
+    bool blessing = false, printing = false;
     int kept = 1;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--bless") == 0)
             blessing = true;
+        else if (strcmp(argv[i], "--print") == 0)
+            printing = true;
         else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
             only = argv[++i];
         else
@@ -233,8 +259,8 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "cannot list %s\n", GRAFT_SNAPSHOTS_SQL);
         return 2;
     }
-    if (blessing)
-        return bless();
+    if (blessing || printing)
+        return blessing ? bless() : print_first();
     struct criterion_test_set *tests = criterion_initialize();
     int status = 0;
     if (criterion_handle_args(kept, argv, true))

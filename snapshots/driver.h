@@ -96,6 +96,8 @@ bool snapshot_file_directive(struct snapshot_run *run, char **words, size_t coun
 bool snapshot_remove_tree(const char *path);
 /* Gives up the rights of the superuser, for which no directory is read-only. */
 void snapshot_unprivileged(struct snapshot_run *run);
+/* Takes them back at the end of the script. */
+void snapshot_privileged(void);
 
 /* ---- driver_script.c */
 

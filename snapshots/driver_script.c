@@ -202,6 +202,7 @@ bool snapshot_script(const char *path, enum snapshot_vfs vfs, char **out)
     (void)snapshot_mask_add(&run, "at line [0-9]+ of \\[[0-9a-f]+\\]", "at line N of [SOURCE]");
     run_lines(&run, text);
     snapshot_close_all(&run);
+    snapshot_privileged();
     if (!snapshot_remove_tree(run.directory))
         snapshot_problem(&run, "the directory does not go away");
     for (size_t i = 0; i < run.mask_count; i++)

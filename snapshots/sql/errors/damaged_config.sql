@@ -20,10 +20,6 @@ SELECT * FROM t;
 --@ flip main.db/config 8
 --@ open future main.db
 --@ copy good.db main.db
---@ remove main.db/config
---@ open missing main.db
---@ log off
---@ copy good.db main.db
 --@ open repaired main.db
 SELECT * FROM t;
 PRAGMA integrity_check;

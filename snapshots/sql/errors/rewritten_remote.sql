@@ -1,6 +1,5 @@
--- A remote that was put back to an older state is noticed, not taken for the truth.
+-- A remote that was put back to an older state, and then written anew, is noticed and not taken for the truth.
 --@ vfs graft
---@ mask [0-9a-f]{32} ID
 --@ open a a.db?remote=file://$DIR/remote/app
 CREATE TABLE t(v TEXT);
 INSERT INTO t VALUES ('first');
@@ -13,17 +12,19 @@ PRAGMA graft_push;
 --@ log on
 PRAGMA graft_fetch;
 PRAGMA graft_pull;
-INSERT INTO t VALUES ('third');
-PRAGMA graft_push;
 --@ log off
-SELECT * FROM t;
 --@ open b b.db?remote=file://$DIR/remote/app
 SELECT * FROM t;
 INSERT INTO t VALUES ('another second');
 PRAGMA graft_push;
 --@ on a
---@ log on
 PRAGMA graft_pull;
-PRAGMA graft_push;
---@ log off
+PRAGMA graft_fetch;
 SELECT * FROM t;
+--@ on b
+INSERT INTO t VALUES ('third');
+PRAGMA graft_push;
+--@ on a
+PRAGMA graft_pull;
+SELECT * FROM t;
+PRAGMA integrity_check;

@@ -4,7 +4,7 @@
 PRAGMA journal_mode = WAL;
 CREATE TABLE t(v);
 INSERT INTO t VALUES ('from a WAL file');
-VACUUM INTO '$DIR/vacuumed.graft';
+VACUUM INTO 'file:$DIR/vacuumed.graft?vfs=graft';
 --@ open main main.db
 --@ backup wal main
 SELECT * FROM t;
@@ -16,3 +16,5 @@ PRAGMA journal_mode;
 PRAGMA integrity_check;
 --@ open vacuumed vacuumed.graft
 SELECT * FROM t;
+INSERT INTO t VALUES ('more');
+PRAGMA integrity_check;

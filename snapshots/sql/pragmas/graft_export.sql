@@ -1,5 +1,6 @@
 -- Export writes a plain SQLite file of the newest commit.
 --@ vfs graft
+--@ mask '[.][0-9a-f]{16}[.]new' .TEMPORARY.new
 CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT);
 WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 500)
 INSERT INTO t SELECT i, printf('value %d', i) FROM c;
