@@ -201,8 +201,10 @@ enum graft_rc graft_sync_newest(struct graft_sync *sync, uint64_t *remote_lsn,
     rc = graft_remote_get_commit(sync->remote, newest, &commit, &hash, object, err);
     if (rc == GRAFT_ENOTFOUND && newest == known)
         rc = graft_err_set(err, GRAFT_EFOREIGN,
-                           "%s is empty, but %s was replicated from it: check the URL",
-                           graft_remote_url(sync->remote), volume->directory);
+                           "%s lacks commit %llu, which %s is based on: it was emptied or put back "
+                           "to an older state; check the URL, or clone it anew",
+                           graft_remote_url(sync->remote), (unsigned long long)known,
+                           volume->directory);
     if (rc == GRAFT_OK)
         rc = adopt(sync, &commit, err);
     if (rc == GRAFT_OK && commit.page_bytes != graft_store_page_bytes(volume->store))
