@@ -85,7 +85,7 @@ bool snapshot_mask_add(struct snapshot_run *run, const char *regex, const char *
     return true;
 }
 
-static char *format_text(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static char *format_text(const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);
