@@ -239,7 +239,7 @@ static enum graft_rc copy_elsewhere(struct heal *heal, struct graft_err *err)
                              "while old snapshots are being read",
                              store->directory);
     GRAFT_TRY(find_start(heal, err));
-    graft_half_store(store, heal->to, GRAFT_HALF_GENERATION, heal->to_generation);
+    graft_half_leave(store, heal->to, heal->to_generation);
     heal->header = (struct graft_half_header){.generation = heal->to_generation,
                                               .live = heal->from_generation};
     GRAFT_TRY(write_copy(heal, err));

@@ -127,6 +127,15 @@ enum graft_rc graft_half_announce(struct graft_store *store, uint64_t generation
     return graft_table_sync_header(store, err);
 }
 
+void graft_half_leave(struct graft_store *store, unsigned half, uint64_t generation)
+{
+    /* When no commit came since, the base of the half that is appended to says it all. */
+    uint32_t last = (uint32_t)graft_header_load(store, GRAFT_W_LAST);
+    if (last != 0 && graft_place_half(last) == half)
+        graft_header_store(store, GRAFT_W_LAST, 0);
+    graft_half_store(store, half, GRAFT_HALF_GENERATION, generation);
+}
+
 enum graft_rc graft_half_begin(struct graft_store *store, unsigned half, uint64_t generation,
                                uint64_t live, const struct graft_log_base *base,
                                struct graft_err *err)
@@ -142,8 +151,7 @@ enum graft_rc graft_half_begin(struct graft_store *store, unsigned half, uint64_
         goto out;
     }
     graft_header_store(store, GRAFT_W_SWITCHING, switching_word(half, generation, live));
-    /* From here on whoever reads there learns that what was there is gone. */
-    graft_half_store(store, half, GRAFT_HALF_GENERATION, generation);
+    graft_half_leave(store, half, generation);
     rc = graft_half_write(store, half, &header, &message, err);
     if (rc == GRAFT_OK)
         rc = graft_file_sync(store->files[half], err);

@@ -193,6 +193,8 @@ GRAFT_MUST_USE enum graft_rc graft_half_write(struct graft_store *store, unsigne
                                               struct graft_half_header *header,
                                               const struct graft_buf *message,
                                               struct graft_err *err);
+/* Tells whoever reads in the half that what was there is gone: `generation` will be. */
+void graft_half_leave(struct graft_store *store, unsigned half, uint64_t generation);
 /* Makes durable that this is the newest generation. */
 GRAFT_MUST_USE enum graft_rc graft_half_announce(struct graft_store *store, uint64_t generation,
                                                  struct graft_err *err);
@@ -379,7 +381,7 @@ struct graft_publication {
 };
 
 /* Sets a page's word to its newest place; what it says of the image stays. */
-void graft_publish_word(struct graft_store *store, _Atomic uint64_t *word, uint32_t place);
+void graft_publish_word(struct graft_store *store, _Atomic uint64_t *slot, uint32_t place);
 /* The steps after the words: ring, sync state, end of the log, head. */
 void graft_publish_head(struct graft_store *store, const struct graft_publication *publication);
 /* A new sync state without a commit. */

@@ -164,7 +164,8 @@ enum graft_rc graft_log_walk(struct graft_store *store, graft_commit_walk_fn *ea
             rc = graft_log_read_commit(store, place, generation, &record, &payload, &valid, err);
         if (rc != GRAFT_OK)
             break;
-        if (!valid && graft_half_load(store, in, GRAFT_HALF_GENERATION) == generation) {
+        bool stale = first && graft_header_load(store, GRAFT_W_LAST) != place;
+        if (!valid && !stale && graft_half_load(store, in, GRAFT_HALF_GENERATION) == generation) {
             rc = rotten_commit(store, place, err);
             break;
         }

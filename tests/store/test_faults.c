@@ -196,8 +196,8 @@ static void finish(struct trial *trial, enum ending ending)
         least = trial->durable;
     }
     enum graft_rc rc = graft_store_open(kit->env, kit->path, &kit->store, &kit->err);
-    cr_assert(rc == GRAFT_OK, "%s %llu, ending %d: %s", trial->what,
-              (unsigned long long)trial->nth, (int)ending, kit->err.text);
+    cr_assert(rc == GRAFT_OK, "%s %llu, ending %d: %s", trial->what, (unsigned long long)trial->nth,
+              (int)ending, kit->err.text);
     check(trial, least);
     kit_commit(kit, 1, 1, 5555);
     kit_expect_now(kit, 1, 5555);
@@ -294,4 +294,102 @@ Test(faults, every_call_from_one_on)
 Test(faults, every_allocation_that_fails)
 {
     sweep(false, GRAFT_ENOMEM, false);
+}
+
+/* ---- Syncs that fail and lose what they covered ---- */
+
+static void expect_pinned(struct trial *trial, struct graft_store_session *session,
+                          const struct state *state)
+{
+    struct graft_store_snapshot snapshot;
+    if (graft_store_pinned(session, &snapshot))
+        expect_state(trial, session, state);
+}
+
+static void stumble(struct trial *trial, struct kit_random *random, uint64_t steps)
+{
+    struct graft_store_session *writer = kit_session(&trial->kit);
+    struct graft_store_session *reader = kit_session(&trial->kit);
+    struct state pinned = trial->states[0];
+    trial->kit.store->half_bytes = 16384;
+    trial->kit.store->txn_buffer_bytes = 3 * KIT_PAGE_BYTES;
+    for (uint64_t i = 0; i < steps; i++) {
+        uint64_t what = kit_below(random, 100);
+        struct graft_store_snapshot snapshot;
+        if (what < 60) {
+            may_fail(commit(trial, writer, what < 30));
+            graft_store_end(writer);
+        } else if (what < 70) {
+            if (!graft_store_pinned(reader, &snapshot))
+                pinned = trial->states[trial->head % STATES];
+            expect_ok(graft_store_begin(reader, &snapshot, &trial->kit.err), &trial->kit.err);
+        } else if (what < 85) {
+            expect_pinned(trial, reader, &pinned);
+            graft_store_end(reader);
+        } else {
+            may_fail(graft_store_fold(trial->kit.store, &trial->kit.err));
+        }
+        if (what % 7 == 0) {
+            expect_ok(graft_store_begin(writer, &snapshot, &trial->kit.err), &trial->kit.err);
+            expect_pinned(trial, writer, &trial->states[trial->head % STATES]);
+            graft_store_end(writer);
+        }
+    }
+    graft_store_session_close(writer);
+    graft_store_session_close(reader);
+}
+
+static void reopen(struct trial *trial, struct kit_random *random)
+{
+    struct kit *kit = &trial->kit;
+    uint64_t least = trial->head;
+    uint64_t how = kit_below(random, 3);
+    if (how == 0)
+        kit_close(kit);
+    else
+        kit_crash(kit);
+    if (how == 2) {
+        power_fail(trial->power);
+        least = trial->durable;
+    }
+    enum graft_rc rc = GRAFT_EIO;
+    for (unsigned tries = 0; rc == GRAFT_EIO && tries < 100; tries++) {
+        rc = graft_store_open(kit->env, kit->path, &kit->store, &kit->err);
+        if (rc != GRAFT_OK && kit_below(random, 4) == 0) {
+            power_fail(trial->power);
+            least = trial->durable;
+        }
+    }
+    cr_assert(rc == GRAFT_OK, "%s %llu: %s", trial->what, (unsigned long long)trial->nth,
+              kit->err.text);
+    check(trial, least);
+    /* What recovery found is durable now. */
+    trial->durable = trial->head;
+}
+
+Test(faults, syncs_that_fail_and_lose_what_they_covered)
+{
+    static struct trial trial;
+    const char *only = getenv("GRAFT_FAULT_SEED");
+    uint64_t first = only != NULL ? strtoull(only, NULL, 10) : 1;
+    const char *many = getenv("GRAFT_FAULT_SEEDS");
+    uint64_t last = many != NULL ? strtoull(many, NULL, 10) : 150;
+    for (uint64_t seed = first; seed <= (only != NULL ? first : last); seed++) {
+        memset(&trial, 0, sizeof trial);
+        trial.power = power_new(seed);
+        trial.what = "seed";
+        trial.nth = seed;
+        trial.next_version = 1;
+        struct kit_options options = {.env = power_env(trial.power)};
+        kit_init(&trial.kit, &options);
+        struct kit_random random = {seed * 977 + 5};
+        power_fail_syncs(trial.power, 100);
+        for (unsigned round = 0; round < 6; round++) {
+            stumble(&trial, &random, 40);
+            reopen(&trial, &random);
+        }
+        power_fail_syncs(trial.power, 0);
+        kit_deinit(&trial.kit);
+        power_free(trial.power);
+    }
 }
