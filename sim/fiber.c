@@ -77,14 +77,13 @@ __attribute__((noinline)) void sim_context_switch(struct sim_context *from, stru
 static void run_stack(unsigned low, unsigned high)
 {
     struct sim_stack *stack = (struct sim_stack *)((uintptr_t)low | (uintptr_t)high << 32);
+    struct sim_context fresh = {0}; /* has no fake stack from before */
+    finish_switch(&fresh);
     if (_setjmp(stack->start.jump) == 0) {
         start_switch(&stack->start, stack->returns_to);
         _longjmp(stack->returns_to->jump, 1);
     }
-#ifdef HAS_ASAN
-    /* A new life, which has no fake stack from before. */
-    __sanitizer_finish_switch_fiber(NULL, NULL, NULL);
-#endif
+    finish_switch(&fresh);
     stack->run(stack->arg);
     graft_assert_failed(__FILE__, __LINE__, "a fiber's function returned");
 }
@@ -136,8 +135,7 @@ struct sim_stack *sim_stack_take(struct sim_pool *pool, void (*run)(void *arg), 
 void sim_stack_give(struct sim_pool *pool, struct sim_stack *stack)
 {
 #ifdef HAS_ASAN
-    /* What the frames that were cut off had marked. The bottom frame is still in use, and none of
-     * its variables has its address taken. */
+    /* What the frames that were cut off had marked. */
     __asan_unpoison_memory_region((char *)stack->mapping + GUARD_BYTES, STACK_BYTES);
 #endif
     stack->next = pool->stacks;

@@ -4,6 +4,7 @@
 #define GRAFT_TESTS_SIM_SCENE_H
 
 #include "sim/disk.h"
+#include "sim/net.h"
 #include "sim/plan.h"
 #include "sim/trace.h"
 #include "sim/world.h"
