@@ -10,6 +10,7 @@
 #include "base/cursor.h"
 
 #define DOOR_WAIT_MS 60000U
+#define BLANK_BASE_BYTES_MAX 4096U /* an empty volume's base is far shorter */
 
 /* ---- Creating ---- */
 
@@ -268,30 +269,50 @@ static bool all_zeros(const uint8_t *bytes, size_t size)
     return true;
 }
 
+/* Whether the half that has this header, of whichever volume, has no commit in it or before it. */
+static enum graft_rc follows_nothing(struct graft_store *store, unsigned half,
+                                     const struct graft_half_header *header, uint64_t seed,
+                                     bool *nothing, struct graft_err *err)
+{
+    struct graft_alloc *alloc = store->env->alloc;
+    *nothing = false;
+    if (header->base_bytes > BLANK_BASE_BYTES_MAX)
+        return GRAFT_OK;
+    uint64_t start = graft_align64(header->base_bytes);
+    size_t size = (size_t)start + GRAFT_RECORD_BYTES, got = 0;
+    uint8_t *bytes = graft_calloc(alloc, size, 1);
+    if (bytes == NULL)
+        return graft_err_set(err, GRAFT_ENOMEM, "opening %s: out of memory", store->directory);
+    struct graft_log_base base;
+    graft_log_base_init(&base, alloc);
+    enum graft_rc rc =
+        graft_file_read(store->files[half], GRAFT_HALF_HEADER_BYTES, bytes, size, &got, err);
+    struct graft_record record;
+    *nothing = rc == GRAFT_OK &&
+               graft_log_base_decode(&base, bytes, header->base_bytes, err) == GRAFT_OK &&
+               base.lsn == 0 && base.page_count == 0 && header->live == header->generation;
+    if (*nothing &&
+        graft_record_decode(bytes + start, graft_record_seed(seed, header->generation), &record))
+        *nothing = record.kind == GRAFT_RECORD_NOTE;
+    graft_log_base_deinit(&base);
+    graft_free(alloc, bytes);
+    return rc;
+}
+
 /* Whether nothing was ever committed to the half, under whichever volume it was begun. */
 static enum graft_rc half_is_blank(struct graft_store *store, unsigned half, bool *blank,
                                    struct graft_err *err)
 {
-    uint8_t bytes[GRAFT_HALF_HEADER_BYTES + GRAFT_RECORD_BYTES] = {0};
+    uint8_t bytes[GRAFT_HALF_HEADER_BYTES] = {0};
     size_t got = 0;
     GRAFT_TRY(graft_file_read(store->files[half], 0, bytes, sizeof bytes, &got, err));
-    if (all_zeros(bytes, GRAFT_HALF_HEADER_BYTES)) {
-        *blank = true;
-        return GRAFT_OK;
-    }
-    /* An empty volume's base is an empty message, so that records follow the header at once. */
+    *blank = all_zeros(bytes, sizeof bytes);
     struct graft_half_header header;
-    *blank = graft_half_header_decode(bytes, bytes + 16, &header) == GRAFT_HALF_OK &&
-             header.base_bytes == 0 && header.live == header.generation;
-    uint64_t seed = 0;
+    if (*blank || graft_half_header_decode(bytes, bytes + 16, &header) != GRAFT_HALF_OK)
+        return GRAFT_OK;
     struct graft_reader_cursor cursor;
     graft_rcur_init(&cursor, bytes + 16, 8);
-    seed = graft_rcur_u64(&cursor);
-    struct graft_record record;
-    if (*blank && graft_record_decode(bytes + GRAFT_HALF_HEADER_BYTES,
-                                      graft_record_seed(seed, header.generation), &record))
-        *blank = record.kind == GRAFT_RECORD_NOTE;
-    return GRAFT_OK;
+    return follows_nothing(store, half, &header, graft_rcur_u64(&cursor), blank, err);
 }
 
 enum graft_rc graft_store_adopt(struct graft_store *store, enum graft_rc foreign,

@@ -76,9 +76,31 @@ struct ahead {
     uint64_t lsn, pushed_lsn;
     struct graft_pageset *pages;
     uint64_t commits;
-    uint32_t page_count; /* of the newest commit at or below `lsn` */
-    bool counted;
+    uint32_t limit; /* what an older commit changed above it was cut off by a newer one */
 };
+
+static enum graft_rc ahead_pages(struct ahead *self, const struct graft_pageset *pages,
+                                 struct graft_err *err)
+{
+    enum graft_rc rc = GRAFT_OK;
+    uint32_t whole = 0; /* runs that are not cut */
+    while (whole < pages->run_count &&
+           pages->runs[whole].first + (pages->runs[whole].count - 1) <= self->limit)
+        whole++;
+    if (whole == pages->run_count)
+        rc = graft_pageset_add_all(self->pages, pages);
+    for (uint32_t i = 0; whole < pages->run_count && i < pages->run_count && rc == GRAFT_OK; i++) {
+        struct graft_run run = pages->runs[i];
+        if (run.first > self->limit)
+            break;
+        if (run.count > self->limit - run.first + 1)
+            run.count = self->limit - run.first + 1;
+        rc = graft_pageset_add_run(self->pages, run.first, run.count);
+    }
+    return rc == GRAFT_OK
+               ? rc
+               : graft_err_set(err, rc, "pages ahead of the remote: %s", graft_rc_text(rc));
+}
 
 static enum graft_rc ahead_commit(void *arg, const struct graft_record *record,
                                   const struct graft_commit_payload *payload, bool *stop,
@@ -86,16 +108,14 @@ static enum graft_rc ahead_commit(void *arg, const struct graft_record *record,
 {
     struct ahead *self = arg;
     *stop = record->lsn <= self->pushed_lsn;
-    if (record->lsn > self->lsn)
+    if (*stop || record->lsn > self->lsn)
         return GRAFT_OK;
-    if (!self->counted)
-        self->page_count = payload->page_count;
-    self->counted = true;
-    if (*stop || payload->kind != GRAFT_COMMIT_LOCAL)
-        return GRAFT_OK;
-    self->commits++;
-    if (graft_pageset_add_all(self->pages, &payload->pages) != GRAFT_OK)
-        return graft_err_set(err, GRAFT_ENOMEM, "pages ahead of the remote: out of memory");
+    if (payload->kind == GRAFT_COMMIT_LOCAL) {
+        self->commits++;
+        GRAFT_TRY(ahead_pages(self, &payload->pages, err));
+    }
+    if (payload->least < self->limit)
+        self->limit = payload->least;
     return GRAFT_OK;
 }
 
@@ -114,14 +134,10 @@ static enum graft_rc ahead_base(struct graft_store *store, struct ahead *self,
     }
     if (rc != GRAFT_OK)
         goto out;
-    if (!self->counted)
-        self->page_count = base.page_count;
-    self->counted = true;
     if (base.lsn > self->pushed_lsn) {
         uint64_t most = base.lsn - self->pushed_lsn;
         self->commits += base.ahead_commits < most ? base.ahead_commits : most;
-        if (graft_pageset_add_all(self->pages, &base.ahead) != GRAFT_OK)
-            rc = graft_err_set(err, GRAFT_ENOMEM, "pages ahead of the remote: out of memory");
+        rc = ahead_pages(self, &base.ahead, err);
     }
 out:
     graft_log_base_deinit(&base);
@@ -138,7 +154,8 @@ enum graft_rc graft_ahead_collect(struct graft_store *store, uint64_t lsn, uint6
     struct ahead ahead = {0};
     for (unsigned i = 0; rc == GRAFT_EBUSY && i < TRIES_MAX; i++) {
         graft_pageset_clear(&pages);
-        ahead = (struct ahead){.lsn = lsn, .pushed_lsn = pushed_lsn, .pages = &pages};
+        ahead = (struct ahead){
+            .lsn = lsn, .pushed_lsn = pushed_lsn, .pages = &pages, .limit = UINT32_MAX};
         struct graft_walk_end end;
         rc = graft_log_walk(store, ahead_commit, &ahead, &end, err);
         if (rc == GRAFT_OK && !end.stopped)
@@ -148,8 +165,6 @@ enum graft_rc graft_ahead_collect(struct graft_store *store, uint64_t lsn, uint6
         graft_pageset_deinit(&pages);
         return rc;
     }
-    if (ahead.counted)
-        graft_pageset_cut(&pages, ahead.page_count);
     graft_pageset_deinit(out);
     *out = pages;
     *commits = ahead.commits;
