@@ -143,6 +143,7 @@ enum cli_exit cli_reset(struct cli *cli)
     struct graft_sync_result result = {.lsn = 0};
     enum cli_exit code = run(cli, do_reset, &result);
     if (code == CLI_OK && !cli->json)
-        (void)printf("reset to remote LSN %" PRIu64 "\n", result.lsn);
+        (void)printf("dropped %" PRIu64 " local commits: remote LSN %" PRIu64 "\n", result.commits,
+                     result.lsn);
     return code;
 }

@@ -18,6 +18,7 @@
 
 #include "graft/graft.h"
 #include "host/host.h"
+#include "vfs/rc.h"
 #include "vfs/vfs.h"
 
 #define SCRIPTS_MAX 400
@@ -78,7 +79,7 @@ static void host_line(void *arg, enum graft_log_level level, const char *text)
 {
     (void)arg;
     if (level == GRAFT_LOG_ERROR || level == GRAFT_LOG_WARN)
-        sqlite3_log(level == GRAFT_LOG_ERROR ? SQLITE_ERROR : SQLITE_WARNING, "graft: %s", text);
+        graft_sqlite_log(level == GRAFT_LOG_ERROR ? SQLITE_ERROR : SQLITE_WARNING, text);
 }
 
 static void start(void)

@@ -136,10 +136,18 @@ static void log_line(void *arg, int code, const char *message)
     FILE *stream = open_memstream(&text, &size);
     if (stream == NULL)
         abort();
-    (void)fprintf(stream, "log %s: %s\n", snapshot_code_name(code), message);
+    /* A long text comes in several lines, cut where the length of the directory's name happens to
+     * say: they are one line here. */
+    bool more = strncmp(message, "graft: ...", 10) == 0;
+    if (more)
+        (void)fprintf(stream, "%s\n", message + 10);
+    else
+        (void)fprintf(stream, "log %s: %s\n", snapshot_code_name(code), message);
     (void)fclose(stream);
 
     (void)pthread_mutex_lock(&logged.mutex);
+    if (more && logged.size > 0 && logged.lines[logged.size - 1] == '\n')
+        logged.size--;
     char *lines = realloc(logged.lines, logged.size + size + 1);
     if (lines == NULL)
         abort();

@@ -93,9 +93,10 @@ static enum graft_rc run_reset(struct call *call, struct graft_err *err)
     GRAFT_TRY(writable(call, err));
     GRAFT_TRY(graft_reset(call->file->volume, &result, err));
     graft_dbfile_distrust_cache(call->file);
-    call->reply = result.changed ? sqlite3_mprintf("reset %llu page%s: remote LSN %llu",
-                                                   result.pages, plural(result.pages), result.lsn)
-                                 : sqlite3_mprintf("nothing to reset");
+    call->reply = result.changed
+                      ? sqlite3_mprintf("dropped %llu local commit%s: remote LSN %llu",
+                                        result.commits, plural(result.commits), result.lsn)
+                      : sqlite3_mprintf("nothing to reset");
     return GRAFT_OK;
 }
 

@@ -1,6 +1,10 @@
 /* Maps the codes of the engine to SQLite's, and back. SQLite shows an application only a code and
  * its fixed text for most failures, so every failure also goes in full to SQLite's log. */
+#include <string.h>
+
 #include "vfs/internal.h"
+
+#define LINE_BYTES_MAX 190U
 
 static int code_at_open(enum graft_rc rc)
 {
@@ -79,12 +83,28 @@ int graft_sqlite_code(enum graft_rc rc, enum graft_doing doing)
     }
 }
 
+void graft_sqlite_log(int code, const char *text)
+{
+    const char *lead = "";
+    size_t left = strlen(text);
+    while (left > LINE_BYTES_MAX) {
+        size_t cut = LINE_BYTES_MAX;
+        while (cut > LINE_BYTES_MAX / 2 && text[cut] != ' ')
+            cut--;
+        sqlite3_log(code, "graft: %s%.*s", lead, (int)cut, text);
+        text += cut;
+        left -= cut;
+        lead = "...";
+    }
+    sqlite3_log(code, "graft: %s%s", lead, text);
+}
+
 int graft_sqlite_fail(enum graft_rc rc, enum graft_doing doing, const struct graft_err *err)
 {
     int code = graft_sqlite_code(rc, doing);
     bool everyday = rc == GRAFT_EBUSY || rc == GRAFT_ESTALE;
     if (rc != GRAFT_OK && !(everyday && doing == GRAFT_DOING_LOCK))
-        sqlite3_log(code, "graft: %s", err->text);
+        graft_sqlite_log(code, err->text);
     return code;
 }
 

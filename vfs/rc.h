@@ -19,6 +19,9 @@ enum graft_doing {
 int graft_sqlite_code(enum graft_rc rc, enum graft_doing doing);
 /* The same, and puts the text into SQLite's log. A busy writer is everyday and is not logged. */
 int graft_sqlite_fail(enum graft_rc rc, enum graft_doing doing, const struct graft_err *err);
+/* Puts "graft: " and the text into SQLite's log, which cuts a line at 210 bytes: a longer text goes
+ * in several lines, broken at spaces, those after the first beginning "graft: ...". */
+void graft_sqlite_log(int code, const char *text);
 /* The code of Graft that fits a failure that SQLite itself reported. */
 enum graft_rc graft_rc_from_sqlite(int code);
 

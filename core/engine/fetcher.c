@@ -3,6 +3,7 @@
  * everybody's. */
 #include "engine/fetcher.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -143,6 +144,16 @@ static enum graft_rc keep_content(struct graft_token *token, struct graft_alloc 
     return GRAFT_OK;
 }
 
+static void name_object(const struct graft_object_ref *object, char *out, size_t size)
+{
+    char hex[GRAFT_ID_TEXT_BYTES];
+    graft_hex_encode(object->segment.bytes, sizeof object->segment.bytes, hex);
+    if (object->kind == GRAFT_OBJECT_COMMIT)
+        (void)snprintf(out, size, "commit %llu", (unsigned long long)object->commit_lsn);
+    else
+        (void)snprintf(out, size, "segment %s", hex);
+}
+
 /* Reads and decodes the frame. A frame that does not verify is asked for once more: the bytes may
  * have been hurt on their way. */
 static enum graft_rc read_frame(struct graft_session *session, const struct graft_place *place,
@@ -162,12 +173,15 @@ static enum graft_rc read_frame(struct graft_session *session, const struct graf
             rc = graft_frame_decode(session->codec, bytes->bytes, bytes->size,
                                     graft_store_page_bytes(volume->store), frame, err);
     }
-    if (rc != GRAFT_OK)
-        return graft_err_wrap(err, rc, "%s, %s at %llu + %u",
-                              graft_remote_url(graft_volume_remote(volume)),
-                              place->object.kind == GRAFT_OBJECT_COMMIT ? "commit" : "segment",
-                              (unsigned long long)place->offset, place->stored_bytes);
-    return GRAFT_OK;
+    if (rc == GRAFT_OK)
+        return GRAFT_OK;
+    char object[64];
+    name_object(&place->object, object, sizeof object);
+    if (rc == GRAFT_ENOTFOUND)
+        return graft_view_explain_missing(volume, place->version_lsn, GRAFT_ECORRUPT, object, err);
+    return graft_err_wrap(err, rc, "%s of %s, %u bytes at %llu", object,
+                          graft_remote_url(graft_volume_remote(volume)), place->stored_bytes,
+                          (unsigned long long)place->offset);
 }
 
 /* The leader's work, without the mutex. */

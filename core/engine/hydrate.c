@@ -172,7 +172,7 @@ enum graft_rc graft_hydrate(struct graft_volume *volume, graft_progress_fn *prog
     enum graft_rc rc = graft_sync_begin(&sync, volume, err);
     if (rc == GRAFT_OK && graft_sync_newest_lsn(volume) == 0) {
         /* A new replica hydrates what the remote has, not the nothing that it knows of. */
-        graft_sync_end(&sync);
+        (void)graft_sync_end(&sync, rc, err);
         struct graft_sync_result pulled;
         rc = graft_pull(volume, &pulled, err);
         if (rc != GRAFT_OK)
@@ -188,6 +188,5 @@ enum graft_rc graft_hydrate(struct graft_volume *volume, graft_progress_fn *prog
     graft_view_release(volume, work.view);
     graft_buf_deinit(&work.bytes);
     graft_buf_deinit(&work.frames);
-    graft_sync_end(&sync);
-    return graft_volume_failed(volume, rc, err);
+    return graft_sync_end(&sync, rc, err);
 }

@@ -167,8 +167,7 @@ enum graft_rc graft_pull(struct graft_volume *volume, struct graft_sync_result *
     enum graft_rc rc = graft_sync_begin(&sync, volume, err);
     if (rc == GRAFT_OK)
         rc = pull(&sync, out, err);
-    graft_sync_end(&sync);
-    return graft_volume_failed(volume, rc, err);
+    return graft_sync_end(&sync, rc, err);
 }
 
 enum graft_rc graft_fetch(struct graft_volume *volume, struct graft_sync_result *out,
@@ -190,20 +189,48 @@ enum graft_rc graft_fetch(struct graft_volume *volume, struct graft_sync_result 
             .changed = newest > sync.state.remote_lsn,
         };
     graft_view_release(volume, view);
-    graft_sync_end(&sync);
-    return graft_volume_failed(volume, rc, err);
+    return graft_sync_end(&sync, rc, err);
 }
 
-/* Throws the local commits away and follows the remote. */
+/* Throws the local commits away, under the commit lock, and moves to the view. */
+static enum graft_rc drop_local(struct graft_sync *sync, const struct graft_view *view,
+                                const struct graft_pageset *changed, uint64_t *dropped,
+                                struct graft_err *err)
+{
+    struct graft_volume *volume = sync->volume;
+    GRAFT_TRY(graft_sync_write_begin(sync, err));
+    struct graft_store_snapshot pinned;
+    (void)graft_store_pinned(sync->session, &pinned);
+    struct graft_sync_state state = {
+        .remote_lsn = view->commit.lsn,
+        .remote_hash = view->hash,
+        .pushed_lsn = pinned.lsn + 1,
+    };
+    struct graft_pageset ahead;
+    graft_pageset_init(&ahead, volume->env->alloc);
+    enum graft_rc rc = graft_store_ahead(volume->store, 0, &ahead, dropped, err);
+    graft_pageset_deinit(&ahead);
+    bool needed = *dropped > 0 || view->commit.lsn != sync->state.remote_lsn;
+    if (rc == GRAFT_OK && needed)
+        rc = graft_store_reset(sync->session, view->commit.page_count, changed, &state, err);
+    struct graft_err ignored;
+    if (graft_store_writing(sync->session) &&
+        graft_store_rollback(sync->session, &ignored) != GRAFT_OK)
+        graft_log_write(volume->env->log, GRAFT_LOG_ERROR, "ending a reset: %s", ignored.text);
+    graft_store_end(sync->session);
+    return rc;
+}
+
 static enum graft_rc reset(struct graft_sync *sync, struct graft_sync_result *out,
                            struct graft_err *err)
 {
     struct graft_volume *volume = sync->volume;
     uint64_t newest = 0;
+    uint64_t dropped = 0;
     struct graft_view *view = NULL;
     struct graft_pageset changed;
     graft_pageset_init(&changed, volume->env->alloc);
-    uint64_t before = sync->state.remote_lsn;
+    const uint64_t before = sync->state.remote_lsn;
     enum graft_rc rc = graft_sync_newest(sync, &newest, &view, NULL, err);
     if (rc == GRAFT_OK && newest == 0)
         rc = graft_err_set(err, GRAFT_EINVAL, "%s is empty: there is nothing to reset to",
@@ -211,27 +238,12 @@ static enum graft_rc reset(struct graft_sync *sync, struct graft_sync_result *ou
     if (rc == GRAFT_OK && graft_view_changed_since(view, before, &changed) != GRAFT_OK)
         rc = no_memory(err);
     if (rc == GRAFT_OK)
-        rc = graft_sync_write_begin(sync, err);
-    if (rc == GRAFT_OK) {
-        struct graft_store_snapshot pinned;
-        (void)graft_store_pinned(sync->session, &pinned);
-        struct graft_sync_state state = {
-            .remote_lsn = newest,
-            .remote_hash = view->hash,
-            .pushed_lsn = pinned.lsn + 1,
-        };
-        rc = graft_store_reset(sync->session, view->commit.page_count, &changed, &state, err);
-        struct graft_err ignored;
-        if (graft_store_writing(sync->session) &&
-            graft_store_rollback(sync->session, &ignored) != GRAFT_OK)
-            graft_log_write(volume->env->log, GRAFT_LOG_ERROR, "ending a reset: %s", ignored.text);
-        graft_store_end(sync->session);
-    }
+        rc = drop_local(sync, view, &changed, &dropped, err);
     if (rc == GRAFT_OK)
         *out = (struct graft_sync_result){.lsn = newest,
-                                          .commits = newest - before,
-                                          .pages = changed.page_count,
-                                          .changed = true};
+                                          .commits = dropped,
+                                          .pages = newest > before ? changed.page_count : 0,
+                                          .changed = dropped > 0 || newest > before};
     graft_view_release(volume, view);
     graft_pageset_deinit(&changed);
     return rc;
@@ -247,6 +259,5 @@ enum graft_rc graft_reset(struct graft_volume *volume, struct graft_sync_result 
     enum graft_rc rc = graft_sync_begin(&sync, volume, err);
     if (rc == GRAFT_OK)
         rc = reset(&sync, out, err);
-    graft_sync_end(&sync);
-    return graft_volume_failed(volume, rc, err);
+    return graft_sync_end(&sync, rc, err);
 }

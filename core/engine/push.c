@@ -306,6 +306,16 @@ static enum graft_rc push_pages(struct graft_sync *sync,
     struct graft_view *base = NULL;
     if (sync->state.remote_lsn > 0)
         GRAFT_TRY(graft_view_get(volume, sync->state.remote_lsn, &base, err));
+    /* Known for sure when the view was read for this push; one that is cached was true when this
+     * process last met the remote, and asking again would cost each push a round trip. */
+    if (base != NULL && !graft_hash_equal(&base->hash, &sync->state.remote_hash)) {
+        graft_view_release(volume, base);
+        return graft_err_set(
+            err, GRAFT_EFOREIGN,
+            "%s was rewritten: its commit %llu is not the one that %s is based on; clone it anew",
+            graft_remote_url(sync->remote), (unsigned long long)sync->state.remote_lsn,
+            volume->directory);
+    }
 
     struct graft_pending pending = {
         .local_lsn = snapshot->lsn,
@@ -363,6 +373,5 @@ enum graft_rc graft_push(struct graft_volume *volume, struct graft_sync_result *
     enum graft_rc rc = graft_sync_begin(&sync, volume, err);
     if (rc == GRAFT_OK)
         rc = push(&sync, out, err);
-    graft_sync_end(&sync);
-    return graft_volume_failed(volume, rc, err);
+    return graft_sync_end(&sync, rc, err);
 }

@@ -106,8 +106,7 @@ void graft_session_end(struct graft_session *session)
 
 /* A rotten page that the remote holds is given up here and fetched again; the store refuses where
  * only it has the page. */
-static enum graft_rc give_up_rotten(struct graft_session *session, uint32_t page,
-                                    struct graft_err *err)
+static enum graft_rc give_up_rotten(struct graft_session *session, uint32_t page)
 {
     struct graft_volume *volume = session->volume;
     struct graft_err refused = {0};
@@ -115,8 +114,9 @@ static enum graft_rc give_up_rotten(struct graft_session *session, uint32_t page
         graft_store_forget(volume->store, page, &refused) != GRAFT_OK)
         return GRAFT_ECORRUPT;
     volume->counts.repairs++;
-    graft_log_write(volume->env->log, GRAFT_LOG_WARN, "%s: fetching page %u again: %s",
-                    volume->directory, page, err->text);
+    graft_log_write(volume->env->log, GRAFT_LOG_WARN,
+                    "%s: page %u was damaged here; the remote has it, and it is fetched again",
+                    volume->directory, page);
     return GRAFT_OK;
 }
 
@@ -153,7 +153,7 @@ enum graft_rc graft_session_read(struct graft_session *session, uint32_t page, v
         return GRAFT_OK;
     if (rc == GRAFT_ECORRUPT) {
         struct graft_err rot = *err;
-        if (give_up_rotten(session, page, err) != GRAFT_OK)
+        if (give_up_rotten(session, page) != GRAFT_OK)
             return graft_volume_failed(session->volume, rc, &rot);
         rc = GRAFT_ENOTHELD;
     }

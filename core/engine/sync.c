@@ -1,6 +1,7 @@
 /* The frame of every sync: locks, state, and what the remote's newest commit is. */
 #include "engine/sync.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -71,12 +72,19 @@ enum graft_rc graft_sync_begin(struct graft_sync *sync, struct graft_volume *vol
     return settle(sync, err);
 }
 
-void graft_sync_end(struct graft_sync *sync)
+enum graft_rc graft_sync_end(struct graft_sync *sync, enum graft_rc rc, const struct graft_err *err)
 {
+    struct graft_volume *volume = sync->volume;
     graft_store_session_close(sync->session);
     if (sync->locks != NULL)
         graft_locks_close(sync->locks);
-    graft_mutex_unlock(sync->volume->sync_mutex);
+    graft_mutex_unlock(volume->sync_mutex);
+    if (rc != GRAFT_OK)
+        return graft_volume_failed(volume, rc, err);
+    graft_mutex_lock(volume->mutex);
+    volume->last_error[0] = '\0'; /* whatever it was is over */
+    graft_mutex_unlock(volume->mutex);
+    return GRAFT_OK;
 }
 
 enum graft_rc graft_sync_write_begin(struct graft_sync *sync, struct graft_err *err)
@@ -167,15 +175,14 @@ static enum graft_rc adopt(struct graft_sync *sync, const struct graft_commit *c
     return rc;
 }
 
-enum graft_rc graft_sync_newest(struct graft_sync *sync, uint64_t *remote_lsn,
-                                struct graft_view **view, struct graft_buf *object,
-                                struct graft_err *err)
+/* Lists, and keeps what the answer says about how far behind the replica is. */
+static enum graft_rc look_for_newest(struct graft_sync *sync, uint64_t *out, struct graft_err *err)
 {
     struct graft_volume *volume = sync->volume;
     uint64_t newest = 0;
     uint64_t checkpoint = 0;
-    const uint64_t known = sync->state.remote_lsn;
-    enum graft_rc rc = graft_remote_newest(sync->remote, known, &newest, &checkpoint, err);
+    enum graft_rc rc =
+        graft_remote_newest(sync->remote, sync->state.remote_lsn, &newest, &checkpoint, err);
     if (rc == GRAFT_ENOTFOUND)
         return graft_err_wrap(err, GRAFT_EUNREACHABLE, "%s is not there, or not mounted",
                               graft_remote_url(sync->remote));
@@ -188,6 +195,18 @@ enum graft_rc graft_sync_newest(struct graft_sync *sync, uint64_t *remote_lsn,
         volume->met = true;
     volume->newest_known = newest;
     graft_mutex_unlock(volume->mutex);
+    *out = newest;
+    return GRAFT_OK;
+}
+
+enum graft_rc graft_sync_newest(struct graft_sync *sync, uint64_t *remote_lsn,
+                                struct graft_view **view, struct graft_buf *object,
+                                struct graft_err *err)
+{
+    struct graft_volume *volume = sync->volume;
+    const uint64_t known = sync->state.remote_lsn;
+    uint64_t newest = 0;
+    GRAFT_TRY(look_for_newest(sync, &newest, err));
     if (newest == 0) {
         *remote_lsn = 0;
         *view = NULL;
@@ -198,13 +217,12 @@ enum graft_rc graft_sync_newest(struct graft_sync *sync, uint64_t *remote_lsn,
     struct graft_hash hash;
     graft_commit_init(&commit, volume->env->alloc);
     struct graft_view *found = NULL;
-    rc = graft_remote_get_commit(sync->remote, newest, &commit, &hash, object, err);
-    if (rc == GRAFT_ENOTFOUND && newest == known)
-        rc = graft_err_set(err, GRAFT_EFOREIGN,
-                           "%s lacks commit %llu, which %s is based on: it was emptied or put back "
-                           "to an older state; check the URL, or clone it anew",
-                           graft_remote_url(sync->remote), (unsigned long long)known,
-                           volume->directory);
+    enum graft_rc rc = graft_remote_get_commit(sync->remote, newest, &commit, &hash, object, err);
+    if (rc == GRAFT_ENOTFOUND && newest == known) {
+        char what[64];
+        (void)snprintf(what, sizeof what, "commit %llu", (unsigned long long)known);
+        rc = graft_view_explain_missing(volume, known, GRAFT_EFOREIGN, what, err);
+    }
     if (rc == GRAFT_OK)
         rc = adopt(sync, &commit, err);
     if (rc == GRAFT_OK && commit.page_bytes != graft_store_page_bytes(volume->store))

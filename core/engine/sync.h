@@ -23,7 +23,10 @@ uint64_t graft_sync_newest_lsn(struct graft_volume *volume);
  * also after a failure. */
 GRAFT_MUST_USE enum graft_rc graft_sync_begin(struct graft_sync *sync, struct graft_volume *volume,
                                               struct graft_err *err);
-void graft_sync_end(struct graft_sync *sync);
+/* Lets go of all, and records what came of it: a failure as the last error, a success as its end.
+ * Returns `rc`. */
+enum graft_rc graft_sync_end(struct graft_sync *sync, enum graft_rc rc,
+                             const struct graft_err *err);
 
 /* Records the new state, waiting a while for a local writer; `state` becomes the sync's. */
 GRAFT_MUST_USE enum graft_rc graft_sync_note(struct graft_sync *sync,

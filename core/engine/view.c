@@ -1,6 +1,7 @@
 /* Views: cached, shared, and put together without holding the volume's mutex over the network. */
 #include "engine/view.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -98,6 +99,26 @@ static enum graft_rc check_volume(struct graft_volume *volume, const struct graf
                          graft_remote_url(graft_volume_remote(volume)), volume->directory);
 }
 
+enum graft_rc graft_view_explain_missing(struct graft_volume *volume, uint64_t remote_lsn,
+                                         enum graft_rc otherwise, const char *what,
+                                         struct graft_err *err)
+{
+    struct graft_remote *remote = graft_volume_remote(volume);
+    uint64_t newest = 0;
+    uint64_t checkpoint = 0;
+    enum graft_rc rc = graft_remote_newest(remote, remote_lsn, &newest, &checkpoint, err);
+    if (rc == GRAFT_ENOTFOUND)
+        return graft_err_wrap(err, GRAFT_EUNREACHABLE, "%s is not there, or not mounted",
+                              graft_remote_url(remote));
+    if (rc != GRAFT_OK)
+        return rc;
+    return graft_err_set(
+        err, otherwise,
+        "%s lacks %s, which %s is based on: it was emptied or put back to an older "
+        "state; check the URL, or clone it anew",
+        graft_remote_url(remote), what, volume->directory);
+}
+
 enum graft_rc graft_view_put(struct graft_volume *volume, struct graft_commit *commit,
                              const struct graft_hash *hash, struct graft_view **out,
                              struct graft_err *err)
@@ -163,6 +184,11 @@ enum graft_rc graft_view_get(struct graft_volume *volume, uint64_t remote_lsn,
     struct graft_hash hash;
     graft_commit_init(&commit, volume->env->alloc);
     enum graft_rc rc = graft_remote_get_commit(remote, remote_lsn, &commit, &hash, NULL, err);
+    if (rc == GRAFT_ENOTFOUND) {
+        char what[64];
+        (void)snprintf(what, sizeof what, "commit %llu", (unsigned long long)remote_lsn);
+        rc = graft_view_explain_missing(volume, remote_lsn, GRAFT_EFOREIGN, what, err);
+    }
     if (rc == GRAFT_OK)
         rc = check_volume(volume, &commit, err);
     if (rc == GRAFT_OK)

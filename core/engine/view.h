@@ -45,6 +45,11 @@ GRAFT_MUST_USE enum graft_rc graft_view_put(struct graft_volume *volume,
                                             const struct graft_hash *hash, struct graft_view **out,
                                             struct graft_err *err);
 void graft_view_release(struct graft_volume *volume, struct graft_view *view); /* accepts NULL */
+/* An object that the state at `remote_lsn` needs is not there: EUNREACHABLE when the whole
+ * repository is not, else `otherwise`, with a text that says that the remote lacks `what`. */
+enum graft_rc graft_view_explain_missing(struct graft_volume *volume, uint64_t remote_lsn,
+                                         enum graft_rc otherwise, const char *what,
+                                         struct graft_err *err);
 /* Drops what is cached and unused. */
 void graft_view_forget_all(struct graft_volume *volume);
 

@@ -181,7 +181,7 @@ Test(sync, a_remote_that_was_wiped_or_written_anew_is_refused)
         graft_disk_make_directory(a.env->disk, graft_test_path(&world.dir, "repo"), &world.err),
         &world.err);
     expect_rc(graft_pull(a.volume, &result, &world.err), GRAFT_EFOREIGN, &world.err);
-    cr_assert(strstr(world.err.text, "empty") != NULL, "%s", world.err.text);
+    cr_assert(strstr(world.err.text, "emptied") != NULL, "%s", world.err.text);
     replica_open(&b, &world, "b", world.url);
     commit_pages(&b, 1, 1, 3);
     (void)push_ok(&b);

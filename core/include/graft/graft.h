@@ -180,7 +180,8 @@ GRAFT_MUST_USE enum graft_rc graft_hydrate(struct graft_volume *volume, graft_pr
                                            void *arg, struct graft_sync_result *out,
                                            struct graft_err *err);
 /* Drops the local commits that were never pushed, and follows the remote. The only way, with
- * removing the directory, in which unpushed commits are lost. */
+ * removing the directory, in which unpushed commits are lost. `out->commits` = local commits
+ * dropped. */
 GRAFT_MUST_USE enum graft_rc graft_reset(struct graft_volume *volume, struct graft_sync_result *out,
                                          struct graft_err *err);
 /* Binds a volume that has no remote yet to one (first push creates the volume there). EINVAL when
