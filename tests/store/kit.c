@@ -63,6 +63,13 @@ struct graft_store_session *kit_session(struct kit *kit)
     return session;
 }
 
+void kit_abandon(struct kit *kit, struct graft_store_session *session)
+{
+    graft_txn_deinit(&session->txn, kit->store);
+    graft_locks_close(session->locks);
+    graft_free(kit->env->alloc, session);
+}
+
 uint64_t kit_random(struct kit_random *random)
 {
     random->state ^= random->state << 13;

@@ -34,6 +34,8 @@ void kit_reopen(struct kit *kit);
  * memory is given up. */
 void kit_crash(struct kit *kit);
 struct graft_store_session *kit_session(struct kit *kit);
+/* The session's owner dies: its locks go, and nothing else is done. */
+void kit_abandon(struct kit *kit, struct graft_store_session *session);
 
 /* The content of version `version` of a page. Version 0 is zeros. */
 void kit_fill(void *bytes, size_t size, uint32_t page, uint64_t version);

@@ -301,7 +301,6 @@ void model_power_fail(struct model *model)
     power_fail(model->power);
     model->recovering = true;
     kit_open(&model->kit);
-    model->recovering = false;
     open_sessions(model);
     uint64_t lsn = graft_store_newest_lsn(model->kit.store);
     cr_assert(lsn >= model->durable_lsn && lsn <= model->head.lsn,
@@ -309,6 +308,7 @@ void model_power_fail(struct model *model)
               (unsigned long long)model->head.lsn, (unsigned long long)model->durable_lsn);
     model->head = model->history[lsn % MODEL_HISTORY];
     model->durable_lsn = lsn;
+    model->recovering = false;
     model_check(model);
 }
 

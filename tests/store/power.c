@@ -223,7 +223,8 @@ static enum graft_rc read_file(struct graft_file *file, uint64_t offset,
     for (size_t i = 0; i < count; i++) {
         size_t left = offset < node->size ? node->size - (size_t)offset : 0;
         size_t now = spaces[i].size < left ? spaces[i].size : left;
-        memcpy(spaces[i].bytes, node->bytes + offset, now);
+        if (now > 0)
+            memcpy(spaces[i].bytes, node->bytes + offset, now);
         total += now;
         offset += now;
     }

@@ -42,8 +42,7 @@ Test(rules, a_commit_that_was_prepared_counts_after_a_crash)
     struct kit kit;
     kit_init(&kit, NULL);
     kit_commit(&kit, 1, 2, 1);
-    (void)prepared(&kit, 1, 2, NULL);
-    /* The session dies with the process. */
+    kit_abandon(&kit, prepared(&kit, 1, 2, NULL));
     kit_crash(&kit);
     kit_open(&kit);
     cr_assert_eq(graft_store_newest_lsn(kit.store), 2);
@@ -60,7 +59,7 @@ static void crash_with_super_journal(bool gone)
     kit_commit(&kit, 1, 2, 1);
     power_touch(power, "/super");
     struct graft_store_session *session = prepared(&kit, 1, 2, "/super");
-    graft_locks_close(session->locks);
+    kit_abandon(&kit, session);
     kit_crash(&kit);
     if (gone)
         power_remove(power, "/super");
@@ -72,6 +71,7 @@ static void crash_with_super_journal(bool gone)
     }
     graft_config_deinit(&kit.config);
     graft_test_dir_remove(&kit.dir);
+    power_free(power);
 }
 
 Test(rules, a_commit_with_a_super_journal_counts_only_when_that_is_gone)
@@ -111,8 +111,7 @@ static void publish_partly(struct kit *kit, struct graft_store_session *session,
         expect_ok(graft_table_word(store, txn->pages[i], &slot, &kit->err), &kit->err);
         graft_publish_word(store, slot, graft_txn_find(txn, txn->pages[i])->where);
     }
-    /* The kernel lets go of what it held. */
-    graft_locks_close(session->locks);
+    kit_abandon(kit, session);
 }
 
 Test(rules, the_next_writer_finishes_what_one_that_died_was_publishing)
