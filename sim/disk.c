@@ -14,6 +14,8 @@
 /* How long a client waits for the server of a mounted directory before it gives up. */
 #define REMOTE_WAIT_NS (60 * SIM_SECOND)
 #define REMOTE_POLL_NS (500 * SIM_MS)
+/* What is read was written, and was hashed whole then. */
+#define READ_TRACED_BYTES 64U
 
 struct sim_file {
     struct graft_file file;
@@ -238,7 +240,8 @@ static enum graft_rc read_file(struct graft_file *file, uint64_t offset,
         }
         size_t part = sim_inode_read(inode, false, offset + total, spaces[i].bytes, spaces[i].size);
         total += part;
-        hash = hash * 31 + sim_trace_bytes(spaces[i].bytes, part);
+        hash = hash * 31 + sim_trace_bytes(spaces[i].bytes,
+                                           part < READ_TRACED_BYTES ? part : READ_TRACED_BYTES);
         if (part < spaces[i].size)
             break;
     }

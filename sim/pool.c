@@ -1,6 +1,7 @@
 /* What worlds use one after the other: a short run must not pay for mapping and clearing memory.
  * And the simulator's own memory, which comes from the host and is not there for nothing: a
  * simulator without memory has nothing to say. */
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -49,6 +50,11 @@ void sim_host_free(void *memory)
 
 struct sim_pool *sim_pool_new(void)
 {
+    /* Worlds come and go by the thousand: giving memory back to the system in between, and having
+     * it cleared anew, would cost more than all that happens in them. */
+    (void)mallopt(M_TRIM_THRESHOLD, 512 << 20);
+    (void)mallopt(M_TOP_PAD, 16 << 20);
+    (void)mallopt(M_MMAP_THRESHOLD, 64 << 20);
     return sim_host_alloc(sizeof(struct sim_pool));
 }
 
