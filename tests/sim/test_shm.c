@@ -167,7 +167,7 @@ Test(sim_shm, waits_return_early_when_the_plan_says_so)
     scene_begin_planned(&scene);
     scene_run(&scene, wait_long, &early);
     cr_assert(early > 0 && early < 20);
-    cr_assert_eq(scene_fired(&scene, SIM_FAULT_task_spurious_wake), early);
+    cr_assert_eq(scene_fired(&scene, SIM_FAULT_task_spurious_wake), (uint64_t)early);
 }
 
 /* ---- Crashes of mapped files. */
