@@ -76,7 +76,7 @@ static enum graft_rc reach(struct sim_process *process, struct sim_machine *remo
 uint64_t sim_disk_sync_ns(struct sim_process *process, uint32_t pages, uint64_t subject)
 {
     struct sim_world *world = process->world;
-    uint64_t ns = draw_ns(world, 500 * US, 20 * SIM_MS) + pages * 10 * US;
+    uint64_t ns = draw_ns(world, 500 * US, 20 * SIM_MS) + pages * (10 * US);
     if (sim_machine_draw(process->machine, SIM_FAULT_disk_slow, subject))
         ns += sim_rng_skewed(sim_fault_rng(world, SIM_FAULT_disk_slow), SIM_MS, 10 * SIM_SECOND);
     return ns;

@@ -123,8 +123,8 @@ void sim_inode_revert(struct sim_inode *inode);
 bool sim_inode_flip(struct sim_inode *inode, uint64_t offset, unsigned bit);
 bool sim_inode_misdirect(struct sim_inode *inode, uint64_t from, uint64_t to);
 /* The disk's image of a page, to be changed; NULL when it has none (zeros). */
-uint8_t *sim_page_durable(struct sim_inode *inode, uint32_t page);
-struct sim_page *sim_inode_page(struct sim_inode *inode, uint32_t page);
+uint8_t *sim_page_durable(struct sim_inode *inode, uint32_t index);
+struct sim_page *sim_inode_page(struct sim_inode *inode, uint32_t index);
 
 static inline uint32_t sim_pages_of(uint64_t bytes)
 {

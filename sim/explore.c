@@ -28,38 +28,40 @@ struct sim_explorer {
 
 struct sim_explorer *sim_explorer_new(uint32_t preemptions_max)
 {
-    struct sim_explorer *self = sim_host_alloc(sizeof *self);
-    self->preemptions_max = preemptions_max;
-    return self;
+    struct sim_explorer *explorer = sim_host_alloc(sizeof *explorer);
+    explorer->preemptions_max = preemptions_max;
+    return explorer;
 }
 
-void sim_explorer_free(struct sim_explorer *self)
+void sim_explorer_free(struct sim_explorer *explorer)
 {
-    if (self == NULL)
+    if (explorer == NULL)
         return;
-    sim_host_free(self->choices);
-    sim_host_free(self->taken);
-    sim_host_free(self);
+    sim_host_free(explorer->choices);
+    sim_host_free(explorer->taken);
+    sim_host_free(explorer);
 }
 
-void sim_explorer_attach(struct sim_explorer *self, struct sim_world *world)
+void sim_explorer_attach(struct sim_explorer *explorer, struct sim_world *world)
 {
     GRAFT_ASSERT(world->plan.policy == SIM_POLICY_GIVEN);
-    world->explorer = self;
-    self->count = 0;
-    self->preemptions = 0;
-    self->runs++;
+    world->explorer = explorer;
+    explorer->count = 0;
+    explorer->preemptions = 0;
+    explorer->runs++;
 }
 
-static void reserve(struct sim_explorer *self, uint32_t count)
+static void reserve(struct sim_explorer *explorer, uint32_t count)
 {
-    if (count <= self->capacity)
+    if (count <= explorer->capacity)
         return;
-    self->capacity = self->capacity == 0 ? 1024 : self->capacity * 2;
-    if (self->capacity < count)
-        self->capacity = count;
-    self->choices = sim_host_realloc(self->choices, self->capacity * sizeof *self->choices);
-    self->taken = sim_host_realloc(self->taken, self->capacity * sizeof *self->taken);
+    explorer->capacity = explorer->capacity == 0 ? 1024 : explorer->capacity * 2;
+    if (explorer->capacity < count)
+        explorer->capacity = count;
+    explorer->choices =
+        sim_host_realloc(explorer->choices, explorer->capacity * sizeof *explorer->choices);
+    explorer->taken =
+        sim_host_realloc(explorer->taken, explorer->capacity * sizeof *explorer->taken);
 }
 
 /* Where the running fiber stands among the runnable; `count` when it waits. */
@@ -72,36 +74,36 @@ static uint32_t find_running(struct sim_fiber *const *runnable, uint32_t count,
     return at;
 }
 
-uint32_t sim_explorer_pick(struct sim_explorer *self, struct sim_fiber *const *runnable,
+uint32_t sim_explorer_pick(struct sim_explorer *explorer, struct sim_fiber *const *runnable,
                            uint32_t count, const struct sim_fiber *running)
 {
-    GRAFT_ASSERT(self != NULL && count <= UINT16_MAX);
+    GRAFT_ASSERT(explorer != NULL && count <= UINT16_MAX);
     uint32_t running_at = find_running(runnable, count, running);
     bool preempts = running_at < count;
-    bool spent = preempts && self->preemptions >= self->preemptions_max;
-    reserve(self, self->count + 1);
-    struct choice *choice = &self->choices[self->count];
-    uint16_t taken = self->count < self->given ? choice->taken : 0;
+    bool spent = preempts && explorer->preemptions >= explorer->preemptions_max;
+    reserve(explorer, explorer->count + 1);
+    struct choice *choice = &explorer->choices[explorer->count];
+    uint16_t taken = explorer->count < explorer->given ? choice->taken : 0;
     if (taken >= count)
         taken = 0; /* a list that was made for another scenario */
     *choice = (struct choice){
         .taken = taken, .options = spent ? 1 : (uint16_t)count, .preempts = preempts};
-    self->taken[self->count++] = taken;
+    explorer->taken[explorer->count++] = taken;
     if (preempts && taken != 0)
-        self->preemptions++;
+        explorer->preemptions++;
     /* Option 0 and the running fiber's place change seats. */
     uint32_t zero = preempts ? running_at : 0;
     return taken == 0 ? zero : taken == zero ? 0 : taken;
 }
 
-bool sim_explorer_next(struct sim_explorer *self)
+bool sim_explorer_next(struct sim_explorer *explorer)
 {
-    uint32_t at = self->count;
+    uint32_t at = explorer->count;
     while (at > 0) {
-        struct choice *choice = &self->choices[at - 1];
+        struct choice *choice = &explorer->choices[at - 1];
         if (choice->taken + 1 < choice->options) {
             choice->taken++;
-            self->given = at;
+            explorer->given = at;
             return true;
         }
         at--;
@@ -109,21 +111,21 @@ bool sim_explorer_next(struct sim_explorer *self)
     return false;
 }
 
-uint64_t sim_explorer_runs(const struct sim_explorer *self)
+uint64_t sim_explorer_runs(const struct sim_explorer *explorer)
 {
-    return self->runs;
+    return explorer->runs;
 }
 
-const uint16_t *sim_explorer_choices(const struct sim_explorer *self, uint32_t *count)
+const uint16_t *sim_explorer_choices(const struct sim_explorer *explorer, uint32_t *count)
 {
-    *count = self->count;
-    return self->taken;
+    *count = explorer->count;
+    return explorer->taken;
 }
 
-void sim_explorer_set(struct sim_explorer *self, const uint16_t *choices, uint32_t count)
+void sim_explorer_set(struct sim_explorer *explorer, const uint16_t *choices, uint32_t count)
 {
-    reserve(self, count);
+    reserve(explorer, count);
     for (uint32_t i = 0; i < count; i++)
-        self->choices[i] = (struct choice){.taken = choices[i]};
-    self->given = count;
+        explorer->choices[i] = (struct choice){.taken = choices[i]};
+    explorer->given = count;
 }

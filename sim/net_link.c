@@ -96,22 +96,22 @@ struct sim_listener *sim_process_listen(struct sim_process *process, const char 
     return self;
 }
 
-void sim_listener_close(struct sim_listener *self)
+void sim_listener_close(struct sim_listener *listener)
 {
-    struct sim_net *net = self->net;
+    struct sim_net *net = listener->net;
     struct sim_link *at = net->calls.next;
     while (at != &net->calls) {
         struct sim_call *call = SIM_CONTAINER(at, struct sim_call, in_net);
         at = at->next;
-        if (call->listener != self)
+        if (call->listener != listener)
             continue;
         call->listener = NULL;
         if (call->has_server)
             sim_call_drop(call, true);
     }
-    GRAFT_ASSERT(sim_list_is_empty(&self->waiters));
-    sim_list_remove(&self->in_net);
-    sim_host_free(self);
+    GRAFT_ASSERT(sim_list_is_empty(&listener->waiters));
+    sim_list_remove(&listener->in_net);
+    sim_host_free(listener);
 }
 
 void sim_listeners_drop(struct sim_process *process)
@@ -126,18 +126,18 @@ void sim_listeners_drop(struct sim_process *process)
     }
 }
 
-struct sim_call *sim_listener_accept(struct sim_listener *self, uint32_t timeout_ms)
+struct sim_call *sim_listener_accept(struct sim_listener *listener, uint32_t timeout_ms)
 {
-    struct sim_world *world = self->net->world;
+    struct sim_world *world = listener->net->world;
     uint64_t deadline =
         timeout_ms == GRAFT_WAIT_FOREVER
             ? SIM_FOREVER
-            : world->now_ns + sim_machine_world_ns(self->machine, timeout_ms * SIM_MS);
-    while (sim_list_is_empty(&self->queue)) {
-        if (!sim_wait_in(world, &self->waiters, deadline, SIM_WAIT_REQUEST, self->id))
+            : world->now_ns + sim_machine_world_ns(listener->machine, timeout_ms * SIM_MS);
+    while (sim_list_is_empty(&listener->queue)) {
+        if (!sim_wait_in(world, &listener->waiters, deadline, SIM_WAIT_REQUEST, listener->id))
             return NULL;
     }
-    struct sim_link *first = self->queue.next;
+    struct sim_link *first = listener->queue.next;
     sim_list_remove(first);
     return SIM_CONTAINER(first, struct sim_call, in_queue);
 }

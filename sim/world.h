@@ -165,7 +165,7 @@ bool sim_holdings_are_none(const struct sim_holdings *holdings);
 /* Lines of the processes' logs; NULL drops them (and only the trace has them). */
 typedef void sim_log_fn(void *arg, const struct sim_process *process, enum graft_log_level level,
                         const char *text);
-void sim_world_set_log(struct sim_world *world, sim_log_fn *line, void *arg);
+void sim_world_set_log(struct sim_world *world, sim_log_fn *log, void *arg);
 
 /* ---- For code that runs in fibers. */
 
