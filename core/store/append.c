@@ -173,7 +173,8 @@ enum graft_rc graft_txn_append(struct graft_store_session *session, const uint32
 {
     struct graft_txn *txn = &session->txn;
     GRAFT_TRY(graft_txn_append_begin(session, err));
-    GRAFT_TRY(graft_table_grow(session->store, txn->count, err));
+    if (txn->count > graft_header_load(session->store, GRAFT_W_HIGHEST))
+        GRAFT_TRY(graft_table_grow(session->store, txn->count, err));
     struct graft_alloc *alloc = session->store->env->alloc;
     struct batch batch;
     enum graft_rc rc =

@@ -279,6 +279,7 @@ struct graft_scan {
     bool variable;
     uint64_t offset, chain, lsn; /* of the next record; the newest complete commit's LSN */
     uint64_t frames;             /* of the commit under way */
+    uint64_t limit;              /* nothing is read past it */
     uint8_t *window;
     size_t window_capacity;
     uint64_t window_offset;

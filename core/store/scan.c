@@ -12,7 +12,7 @@
 void graft_scan_init(struct graft_scan *scan, struct graft_alloc *alloc, graft_scan_read_fn *read,
                      void *arg)
 {
-    *scan = (struct graft_scan){.alloc = alloc, .read = read, .arg = arg};
+    *scan = (struct graft_scan){.alloc = alloc, .read = read, .arg = arg, .limit = UINT64_MAX};
 }
 
 void graft_scan_deinit(struct graft_scan *scan)
@@ -38,6 +38,10 @@ void graft_scan_half(struct graft_scan *scan, struct graft_store *store, unsigne
     scan->offset = GRAFT_HALF_HEADER_BYTES + graft_align64(header->base_bytes);
     scan->chain = header->sum;
     scan->lsn = base_lsn;
+    /* Without it a damaged length might ask for much memory, and no more. */
+    struct graft_err ignored = {0};
+    if (graft_file_size(store->files[half], &scan->limit, &ignored) != GRAFT_OK)
+        scan->limit = UINT64_MAX;
 }
 
 /* Makes the window hold `size` bytes at `offset`; `*bytes` is NULL when the file ends before. */
@@ -50,6 +54,8 @@ static enum graft_rc look(struct graft_scan *scan, uint64_t offset, size_t size,
         *bytes = scan->window + skip;
         return GRAFT_OK;
     }
+    if (offset > scan->limit || size > scan->limit - offset)
+        return GRAFT_OK;
     size_t wanted = size < WINDOW_BYTES ? WINDOW_BYTES : size;
     if (scan->window_capacity < wanted) {
         uint8_t *window = graft_realloc(scan->alloc, scan->window, wanted, 1);

@@ -189,6 +189,10 @@ enum graft_rc graft_store_write_config(struct graft_store *store, const struct g
 
 const struct graft_config *graft_store_config(struct graft_store *store)
 {
+    /* Another process may have chosen the page size since. */
+    uint32_t page_bytes = graft_store_page_bytes(store);
+    if (store->config.page_bytes != page_bytes)
+        store->config.page_bytes = page_bytes;
     return &store->config;
 }
 

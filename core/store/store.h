@@ -118,7 +118,7 @@ uint32_t graft_store_write_count(const struct graft_store_session *session);
 
 struct graft_store_commit {
     enum graft_commit_kind kind;
-    bool durable; /* synced when prepare returns */
+    bool durable; /* synced when prepare returns; a PULL always is */
     const char
         *super_journal; /* NULL, or a path: counts after a crash only if the file is gone then */
     const struct graft_sync_state
@@ -174,7 +174,8 @@ GRAFT_MUST_USE enum graft_rc graft_store_install(struct graft_store *store, uint
 GRAFT_MUST_USE enum graft_rc graft_store_flush(struct graft_store *store, struct graft_err *err);
 /* Forgets the held version of a page whose image is rotten, so that it is fetched again. EINVAL
  * when the page is in the ahead set or its newest version stands in the log (then only the log has
- * it). */
+ * it); EBUSY while a snapshot is pinned that does not know the newest remote LSN yet (one pinned
+ * later asks the remote for the right version), or another process folds for long. */
 GRAFT_MUST_USE enum graft_rc graft_store_forget(struct graft_store *store, uint32_t page,
                                                 struct graft_err *err);
 
@@ -197,9 +198,10 @@ GRAFT_MUST_USE enum graft_rc graft_store_commits(struct graft_store *store,
 
 /* Moves what it may of the log into the image now. EBUSY when another process folds. */
 GRAFT_MUST_USE enum graft_rc graft_store_fold(struct graft_store *store, struct graft_err *err);
-/* Throws away every local commit after pushed_lsn: under the commit lock, with no other reader
- * pinned (EBUSY), all pages of the ahead set become not held, the page count is given, and the sync
- * state is replaced; one PULL-kind commit records it. */
+/* Throws away every local commit after pushed_lsn: under the commit lock, all pages of the ahead
+ * set and of `changed` become not held, the page count is given, and the sync state is replaced,
+ * with pushed_lsn the LSN of the one PULL-kind commit that records it. Readers that are pinned keep
+ * their snapshots. On success the write transaction has ended. */
 GRAFT_MUST_USE enum graft_rc graft_store_reset(struct graft_store_session *session,
                                                uint32_t page_count,
                                                const struct graft_pageset *changed,
