@@ -2,6 +2,7 @@
  * are pages. In every snapshot the balances sum up to the same, and what was acknowledged stays. */
 #include "kit.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -240,4 +241,52 @@ Test(processes, several_read_and_write_at_once, .init = share)
 Test(processes, some_are_killed_at_any_moment, .init = share)
 {
     run_bank(40, 6000);
+}
+
+struct thread {
+    pthread_t id;
+    struct graft_store *store;
+    unsigned worker;
+};
+
+static void *run_thread(void *arg)
+{
+    struct thread *thread = arg;
+    struct kit_random random = {thread->worker + 1};
+    struct graft_err err = {0};
+    struct graft_store_session *session = NULL;
+    MUST(graft_store_session_open(thread->store, &session, &err) == GRAFT_OK);
+    while (atomic_load(&shared->stop) == 0) {
+        if (thread->worker >= WORKERS - READERS)
+            read_once(session, &random);
+        else
+            write_once(thread->store, session, thread->worker, &random);
+    }
+    graft_store_session_close(session);
+    return NULL;
+}
+
+Test(processes, threads_share_a_store, .init = share)
+{
+    struct kit kit;
+    struct thread threads[WORKERS];
+    kit_init(&kit, NULL);
+    kit.store->half_bytes = 65536;
+    struct graft_store_session *session = kit_session(&kit);
+    expect_ok(graft_store_write_begin(session, &kit.err), &kit.err);
+    for (uint32_t page = 1; page <= ACCOUNTS + WORKERS; page++)
+        set_balance(session, page, page <= ACCOUNTS ? BALANCE : 0);
+    kit_finish(&kit, session, true);
+    graft_store_session_close(session);
+    for (unsigned i = 0; i < WORKERS; i++) {
+        threads[i] = (struct thread){.store = kit.store, .worker = i};
+        cr_assert_eq(pthread_create(&threads[i].id, NULL, run_thread, &threads[i]), 0);
+    }
+    while (atomic_load(&shared->commits) < 2000)
+        (void)usleep(500);
+    atomic_store(&shared->stop, 1);
+    for (unsigned i = 0; i < WORKERS; i++)
+        (void)pthread_join(threads[i].id, NULL);
+    cr_assert_gt(graft_store_counts(kit.store)->folds, 1);
+    kit_deinit(&kit);
 }
