@@ -230,3 +230,22 @@ void sim_trace_expect(struct sim_world *world, const struct sim_event_record *ev
     world->trace.expected = events;
     world->trace.expected_count = count;
 }
+
+bool sim_trace_is_complete(struct sim_world *world)
+{
+    const struct sim_trace *trace = &world->trace;
+    if (trace->expected == NULL)
+        return world->outcome != SIM_DIVERGED;
+    if (trace->serial >= trace->expected_count)
+        return true;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    GRAFT_ASSERT(file != NULL);
+    (void)fprintf(file, "the run ended at event %" PRIu64 "; then came: ", trace->serial);
+    print_event(world, file, &trace->expected[trace->serial]);
+    GRAFT_ASSERT(fclose(file) == 0);
+    sim_world_halt(world, SIM_DIVERGED, text);
+    free(text);
+    return false;
+}

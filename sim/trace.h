@@ -115,6 +115,9 @@ struct sim_event_record *sim_trace_take(struct sim_world *world, size_t *count);
 /* Holds every event against those of an earlier run, borrowed until this one has ended. The first
  * that differs ends the run with SIM_DIVERGED, and the world's report shows both and the stack. */
 void sim_trace_expect(struct sim_world *world, const struct sim_event_record *events, size_t count);
+/* After a run that was held against another: false when that one had more events; the report then
+ * shows the first of them. */
+bool sim_trace_is_complete(struct sim_world *world);
 /* Prints the newest `count` events, oldest first. */
 void sim_trace_print_last(struct sim_world *world, FILE *file, size_t count);
 

@@ -391,6 +391,50 @@ Test(sim_task, the_nth_allocation_fails)
     cr_assert_eq(scene_fired(&scene, SIM_FAULT_alloc_fail), 1);
 }
 
+/* ---- Clocks. */
+
+static void watch_clocks(struct sim_process *process, void *arg)
+{
+    struct graft_env *env = sim_process_env(process);
+    int64_t *odd = arg;
+    uint64_t world_ns = sim_world_now_ns(sim_process_world(process));
+    uint64_t monotonic_us = graft_clock_monotonic_us(env->clock);
+    uint64_t last_us = monotonic_us;
+    for (int i = 0; i < 100; i++) {
+        graft_task_sleep_ms(env->tasks, 1000);
+        uint64_t now_us = graft_clock_monotonic_us(env->clock);
+        cr_assert(now_us >= last_us + 999000 && now_us <= last_us + 1001000,
+                  "a second of the machine is a second for it");
+        last_us = now_us;
+    }
+    uint64_t passed_ns = sim_world_now_ns(sim_process_world(process)) - world_ns;
+    odd[0] = (int64_t)(last_us - monotonic_us) - (int64_t)(passed_ns / 1000);
+    odd[1] = (int64_t)graft_clock_now_ms(env->clock) - INT64_C(1717200100000);
+}
+
+Test(sim_task, clocks_are_off_drift_and_jump)
+{
+    int skewed = 0;
+    int drifting = 0;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        int64_t odd[2] = {0};
+        sim_plan_calm(&scene.plan, seed);
+        scene.plan.rate_ppm[SIM_FAULT_clock_skew] = 1000000;
+        scene.plan.rate_ppm[SIM_FAULT_clock_drift] = 1000000;
+        if (scene.pool != NULL)
+            scene_end(&scene);
+        scene_begin_planned(&scene);
+        scene_run(&scene, watch_clocks, odd);
+        drifting += odd[0] > 10000 || odd[0] < -10000;
+        skewed += odd[1] > 10000 || odd[1] < -10000;
+        cr_assert(odd[0] >= -2100000 && odd[0] <= 2100000);
+    }
+    cr_assert(drifting > 2 && skewed > 2, "%d drift, %d are off", drifting, skewed);
+    uint64_t before = sim_machine_now_ms(scene.machine);
+    sim_machine_jump_clock(scene.machine, -5000);
+    cr_assert_eq(sim_machine_now_ms(scene.machine), before - 5000);
+}
+
 /* ---- All schedules. */
 
 static void lose_update(void *arg)

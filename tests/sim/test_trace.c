@@ -121,7 +121,30 @@ Test(sim_trace, the_first_event_that_differs_is_shown_with_its_fiber_and_stack)
     cr_assert_eq(sim_world_trace(world)->events[SIM_EVENT_LOG], 13, "and the run ends there");
     sim_world_free(world);
     leak = 0;
-    sim_world_free(run_unsound(events, count, SIM_FINISHED, &runs));
+    world = run_unsound(events, count, SIM_FINISHED, &runs);
+    cr_assert(sim_trace_is_complete(world));
+    sim_world_free(world);
+    free(events);
+}
+
+Test(sim_trace, a_run_that_ends_early_differs)
+{
+    size_t count = 0;
+    int runs = 0;
+    leak = 0;
+    struct sim_world *world = run_unsound(NULL, 0, SIM_FINISHED, &runs);
+    struct sim_event_record *events = sim_trace_take(world, &count);
+    sim_world_free(world);
+    struct sim_plan plan;
+    sim_plan_calm(&plan, 1);
+    world = sim_world_new(pool, &plan);
+    sim_trace_expect(world, events, count);
+    leak = 0;
+    sim_process_start(sim_machine_new(world, "m"), "unsound", be_unsound, &runs);
+    cr_assert_eq(sim_world_run(world, SIM_SECOND), SIM_TIMED_OUT);
+    cr_assert(!sim_trace_is_complete(world));
+    cr_assert_not_null(strstr(sim_world_report(world), "the run ended at event"));
+    sim_world_free(world);
     free(events);
 }
 
