@@ -38,7 +38,7 @@ struct sim_process;
 
 enum sim_outcome {
     SIM_RUNNING,    /* not an outcome: the run has not ended */
-    SIM_FINISHED,   /* no fiber is left */
+    SIM_FINISHED,   /* no fiber is left; messages may still be under way */
     SIM_STOPPED,    /* sim_world_stop */
     SIM_TIMED_OUT,  /* `until_ns` is reached */
     SIM_DEADLOCKED, /* fibers are left, none can run, and no time will change that */
