@@ -59,6 +59,26 @@ static enum graft_rc copy_in(struct cli *cli, const char *file, const char *dire
     return rc;
 }
 
+/* A database that never had a commit is what an import that was killed leaves behind: it is taken
+ * up again. */
+static enum graft_rc open_empty(struct cli *cli, const char *directory,
+                                const struct graft_volume_options *options,
+                                struct graft_volume **out, struct graft_err *err)
+{
+    struct graft_volume *volume = NULL;
+    struct graft_status status;
+    GRAFT_TRY(graft_volume_open(cli->process, directory, options, &volume, err));
+    enum graft_rc rc = graft_status(volume, &status, err);
+    if (rc == GRAFT_OK && (status.local_lsn > 0 || status.remote_lsn > 0))
+        rc = graft_err_set(err, GRAFT_EEXIST, "%s: holds a Graft database already", directory);
+    if (rc != GRAFT_OK) {
+        graft_volume_close(volume);
+        return rc;
+    }
+    *out = volume;
+    return GRAFT_OK;
+}
+
 /* Makes the database first, so that a bad directory or remote is named as what it is, and takes it
  * away again when the rest fails. */
 static enum graft_rc import_file(struct cli *cli, const char *file, const char *directory,
@@ -72,7 +92,10 @@ static enum graft_rc import_file(struct cli *cli, const char *file, const char *
     struct graft_volume_options options = {.remote_url = cli->remote};
     struct graft_volume *volume = NULL;
     bool made = false;
-    GRAFT_TRY(cli_volume_create(cli, directory, &options, &volume, &made, err));
+    if (graft_volume_exists(cli->env, directory))
+        GRAFT_TRY(open_empty(cli, directory, &options, &volume, err));
+    else
+        GRAFT_TRY(cli_volume_create(cli, directory, &options, &volume, &made, err));
     enum graft_rc rc = copy_in(cli, file, directory, pages, err);
     graft_volume_close(volume);
     if (rc != GRAFT_OK)

@@ -179,6 +179,9 @@ static enum graft_rc open_source(const char *file, sqlite3 **out, struct graft_e
     int code = sqlite3_open_v2(file, &db, SQLITE_OPEN_READWRITE, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_busy_timeout(db, 10000);
+    /* Reading a database in WAL mode is no reason to fold its log. */
+    if (code == SQLITE_OK)
+        code = sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_exec(db, "PRAGMA schema_version", NULL, NULL, NULL);
     if (code == SQLITE_OK) {

@@ -117,7 +117,10 @@ static int dbfile_lock(sqlite3_file *base, int level)
     graft_err_clear(&err);
     bool from_none = file->lock == SQLITE_LOCK_NONE;
     enum graft_rc rc = pin(file, &err);
-    if (rc == GRAFT_OK && level >= SQLITE_LOCK_RESERVED) {
+    /* A connection in exclusive mode keeps its first snapshot, so nobody else may write from then
+     * on. */
+    bool writes = level >= SQLITE_LOCK_RESERVED || (file->exclusive && !file->read_only);
+    if (rc == GRAFT_OK && writes) {
         rc = become_writer(file, &err);
         if (rc != GRAFT_OK && from_none && !file->sticky)
             unpin(file);
@@ -433,8 +436,9 @@ static int commit_phase_two(struct graft_dbfile *file)
         return SQLITE_OK;
     if (file->marked)
         graft_super_unmark(file);
-    graft_write_publish(file->session);
-    graft_vfs_writer_ended(file->vfs);
+    /* The role ends with the unlock that follows, or, with locking_mode=EXCLUSIVE, does not. */
+    graft_write_publish_keep(file->session);
+    file->header_pages = 0;
     file->write = GRAFT_DBFILE_CLEAN;
     file->size_final = true;
     (void)graft_session_snapshot(file->session, &file->snapshot);
@@ -442,9 +446,7 @@ static int commit_phase_two(struct graft_dbfile *file)
         graft_dbfile_distrust_cache(file);
     else
         file->cache_lsn = file->snapshot.lsn;
-    /* With locking_mode=EXCLUSIVE no unlock follows, and the next transaction takes no lock. */
-    if (file->exclusive)
-        (void)become_writer(file, NULL);
+    file->header_changed = false;
     return SQLITE_OK;
 }
 
@@ -471,8 +473,10 @@ static int dbfile_control(sqlite3_file *base, int operation, void *argument)
         *(int *)argument = 1;
         return SQLITE_OK;
     case SQLITE_FCNTL_LAST_ERRNO:
-    case SQLITE_FCNTL_HAS_MOVED:
         *(int *)argument = 0;
+        return SQLITE_OK;
+    case SQLITE_FCNTL_HAS_MOVED:
+        *(int *)argument = graft_volume_moved(file->volume);
         return SQLITE_OK;
     case SQLITE_FCNTL_SIZE_HINT:
     case SQLITE_FCNTL_OVERWRITE:

@@ -31,7 +31,7 @@ struct graft_dbfile {
     bool pinned;
     bool sticky; /* nolock=1 or immutable=1: SQLite never locks; the first use pins for good */
     bool read_only;
-    bool exclusive;      /* locking_mode: the writer role stays until an unlock */
+    bool exclusive;      /* locking_mode: SHARED takes the writer role already */
     bool seen;           /* SHARED was granted once, so the pager checks its cache from now on */
     bool marked;         /* the child journal of a super-journal is on disk */
     bool header_changed; /* page 1 was stored with other bytes than the pager holds */

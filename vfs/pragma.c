@@ -299,8 +299,11 @@ static enum graft_rc dispatch(struct call *call, struct graft_err *err)
         if (sqlite3_stricmp(call->name, pragmas[i].name) != 0)
             continue;
         if (pragmas[i].kind == VERB && graft_write_is_open(call->file->session))
-            return graft_err_set(err, GRAFT_EBUSY,
-                                 "a transaction is open on this connection: end it first");
+            return graft_err_set(
+                err, GRAFT_EBUSY,
+                call->file->exclusive
+                    ? "locking_mode=EXCLUSIVE keeps the writer role: set it to NORMAL first"
+                    : "a transaction is open on this connection: end it first");
         return pragmas[i].run(call, err);
     }
     return graft_err_set(err, GRAFT_EINVAL, "there is no such pragma");

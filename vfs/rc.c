@@ -48,6 +48,8 @@ static int refusal_code(enum graft_doing doing)
     return doing == GRAFT_DOING_VERB ? SQLITE_ERROR : io_code(doing);
 }
 
+/* A write that finds no writer role is an I/O error: after "busy" the pager would go on with a
+ * cache that holds what was never written. */
 int graft_sqlite_code(enum graft_rc rc, enum graft_doing doing)
 {
     if (rc == GRAFT_OK)
@@ -63,9 +65,11 @@ int graft_sqlite_code(enum graft_rc rc, enum graft_doing doing)
     case GRAFT_ECORRUPT:
         return SQLITE_CORRUPT;
     case GRAFT_EBUSY:
+        if (doing == GRAFT_DOING_WRITE)
+            return SQLITE_IOERR_WRITE;
         return doing == GRAFT_DOING_COMMIT ? SQLITE_BUSY_SNAPSHOT : SQLITE_BUSY;
     case GRAFT_ESTALE:
-        return SQLITE_BUSY_SNAPSHOT;
+        return doing == GRAFT_DOING_WRITE ? SQLITE_IOERR_WRITE : SQLITE_BUSY_SNAPSHOT;
     case GRAFT_EDENIED:
         return SQLITE_PERM;
     case GRAFT_EREADONLY:

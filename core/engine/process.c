@@ -55,6 +55,15 @@ static enum graft_rc check_options(struct graft_env *env,
     return GRAFT_OK;
 }
 
+bool graft_volume_moved(struct graft_volume *volume)
+{
+    struct graft_entry entry;
+    enum graft_rc rc = graft_disk_stat(volume->env->disk, volume->directory, &entry, NULL);
+    if (rc != GRAFT_OK)
+        return rc == GRAFT_ENOTFOUND;
+    return entry.id[0] != volume->entry_id[0] || entry.id[1] != volume->entry_id[1];
+}
+
 static enum graft_rc create(struct graft_env *env, const char *directory,
                             const struct graft_volume_options *options, struct graft_err *err)
 {

@@ -298,6 +298,28 @@ static enum graft_rc make_durable(struct graft_sync *sync, struct graft_err *err
     return rc == GRAFT_EIO ? graft_sync_note(sync, &sync->state, err) : rc;
 }
 
+/* The commit that the push builds on, read anew: a remote that was emptied, put back to an older
+ * state or rewritten since this process last met it must not get a commit that refers to what it
+ * does not have. One request. */
+static enum graft_rc read_base(struct graft_sync *sync, struct graft_view **out,
+                               struct graft_err *err)
+{
+    struct graft_volume *volume = sync->volume;
+    struct graft_view *base = NULL;
+    GRAFT_TRY(graft_view_read(volume, sync->state.remote_lsn, &base, err));
+    if (!graft_hash_equal(&base->hash, &sync->state.remote_hash)) {
+        graft_view_release(volume, base);
+        return graft_err_set(
+            err, GRAFT_EFOREIGN,
+            "%s was rewritten: its commit %llu is not the one that %s is based on; "
+            "clone it anew",
+            graft_remote_url(sync->remote), (unsigned long long)sync->state.remote_lsn,
+            volume->directory);
+    }
+    *out = base;
+    return GRAFT_OK;
+}
+
 static enum graft_rc push_pages(struct graft_sync *sync,
                                 const struct graft_store_snapshot *snapshot,
                                 const struct graft_pageset *pages, struct graft_err *err)
@@ -305,17 +327,7 @@ static enum graft_rc push_pages(struct graft_sync *sync,
     struct graft_volume *volume = sync->volume;
     struct graft_view *base = NULL;
     if (sync->state.remote_lsn > 0)
-        GRAFT_TRY(graft_view_get(volume, sync->state.remote_lsn, &base, err));
-    /* Known for sure when the view was read for this push; one that is cached was true when this
-     * process last met the remote, and asking again would cost each push a round trip. */
-    if (base != NULL && !graft_hash_equal(&base->hash, &sync->state.remote_hash)) {
-        graft_view_release(volume, base);
-        return graft_err_set(
-            err, GRAFT_EFOREIGN,
-            "%s was rewritten: its commit %llu is not the one that %s is based on; clone it anew",
-            graft_remote_url(sync->remote), (unsigned long long)sync->state.remote_lsn,
-            volume->directory);
-    }
+        GRAFT_TRY(read_base(sync, &base, err));
 
     struct graft_pending pending = {
         .local_lsn = snapshot->lsn,

@@ -248,6 +248,11 @@ void graft_write_publish(struct graft_session *session)
     graft_store_publish(session->store);
 }
 
+void graft_write_publish_keep(struct graft_session *session)
+{
+    graft_store_publish_keep(session->store);
+}
+
 enum graft_rc graft_write_rollback(struct graft_session *session, struct graft_err *err)
 {
     struct graft_err local = {0};

@@ -36,6 +36,17 @@ static enum graft_rc take_lock(struct graft_sync *sync, struct graft_err *err)
     }
 }
 
+static bool is_ours(struct graft_volume *volume, const struct graft_pending *pending)
+{
+    struct graft_commit commit;
+    graft_commit_init(&commit, volume->env->alloc);
+    bool ours = graft_commit_decode(&commit, pending->object.bytes, pending->object.size, NULL) ==
+                    GRAFT_OK &&
+                graft_volume_id_equal(&commit.volume, &graft_store_config(volume->store)->volume);
+    graft_commit_deinit(&commit);
+    return ours;
+}
+
 /* A pending push of an earlier process, or of a lost connection, is sent again with its exact
  * bytes: whether it had arrived or not, it has after that, or has lost its place. */
 static enum graft_rc settle(struct graft_sync *sync, struct graft_err *err)
@@ -47,6 +58,10 @@ static enum graft_rc settle(struct graft_sync *sync, struct graft_err *err)
     if (rc == GRAFT_OK) {
         if (pending.remote_lsn <= sync->state.remote_lsn)
             rc = graft_pending_drop(sync->volume, err);
+        else if (!is_ours(sync->volume, &pending))
+            rc = graft_err_set(err, GRAFT_EFOREIGN,
+                               "%s/pending is the unfinished push of another volume: move it away",
+                               sync->volume->directory);
         else
             rc = graft_pending_send(sync, &pending, err);
         graft_buf_deinit(&pending.object);
@@ -66,6 +81,13 @@ enum graft_rc graft_sync_begin(struct graft_sync *sync, struct graft_volume *vol
         return graft_err_set(err, GRAFT_EINVAL,
                              "%s has no remote: set one with PRAGMA graft_remote='URL'",
                              volume->directory);
+    /* The sync lock and the pending push go by the path: in another directory they would be another
+     * volume's. */
+    if (graft_volume_moved(volume))
+        return graft_err_set(
+            err, GRAFT_EIO,
+            "%s was moved or replaced while it was open: close it and open it again",
+            volume->directory);
     GRAFT_TRY(take_lock(sync, err));
     GRAFT_TRY(graft_store_session_open(volume->store, &sync->session, err));
     GRAFT_TRY(graft_store_sync_state(volume->store, &sync->state, err));

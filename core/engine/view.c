@@ -164,22 +164,14 @@ enum graft_rc graft_view_put(struct graft_volume *volume, struct graft_commit *c
     return GRAFT_OK;
 }
 
-enum graft_rc graft_view_get(struct graft_volume *volume, uint64_t remote_lsn,
-                             struct graft_view **out, struct graft_err *err)
+enum graft_rc graft_view_read(struct graft_volume *volume, uint64_t remote_lsn,
+                              struct graft_view **out, struct graft_err *err)
 {
     GRAFT_ASSERT(remote_lsn > 0);
-    graft_mutex_lock(volume->mutex);
-    struct graft_view *view = find_cached(volume, remote_lsn);
-    graft_mutex_unlock(volume->mutex);
-    if (view != NULL) {
-        *out = view;
-        return GRAFT_OK;
-    }
     struct graft_remote *remote = graft_volume_remote(volume);
     if (remote == NULL)
         return graft_err_set(err, GRAFT_ENOTHELD, "%s has no remote to fetch pages from",
                              volume->directory);
-
     struct graft_commit commit;
     struct graft_hash hash;
     graft_commit_init(&commit, volume->env->alloc);
@@ -195,6 +187,18 @@ enum graft_rc graft_view_get(struct graft_volume *volume, uint64_t remote_lsn,
         rc = graft_view_put(volume, &commit, &hash, out, err);
     graft_commit_deinit(&commit);
     return rc;
+}
+
+enum graft_rc graft_view_get(struct graft_volume *volume, uint64_t remote_lsn,
+                             struct graft_view **out, struct graft_err *err)
+{
+    graft_mutex_lock(volume->mutex);
+    struct graft_view *view = find_cached(volume, remote_lsn);
+    graft_mutex_unlock(volume->mutex);
+    if (view == NULL)
+        return graft_view_read(volume, remote_lsn, out, err);
+    *out = view;
+    return GRAFT_OK;
 }
 
 void graft_view_release(struct graft_volume *volume, struct graft_view *view)

@@ -38,6 +38,9 @@ struct graft_place {
  * volume's. Give it back with graft_view_release. */
 GRAFT_MUST_USE enum graft_rc graft_view_get(struct graft_volume *volume, uint64_t remote_lsn,
                                             struct graft_view **out, struct graft_err *err);
+/* The same, read from the remote in any case. */
+GRAFT_MUST_USE enum graft_rc graft_view_read(struct graft_volume *volume, uint64_t remote_lsn,
+                                             struct graft_view **out, struct graft_err *err);
 /* The same from a commit that the caller has (moved into the view, emptied here): the newest of a
  * pull, or one just pushed. */
 GRAFT_MUST_USE enum graft_rc graft_view_put(struct graft_volume *volume,

@@ -48,13 +48,23 @@ bool graft_store_prepared(const struct graft_store_session *session)
     return session->txn.open && session->txn.prepared;
 }
 
-static void end_transaction(struct graft_store_session *session)
+static void close_transaction(struct graft_store_session *session)
 {
     struct graft_store *store = session->store;
     if (session->txn.fold_held)
         graft_fold_release(store);
     graft_txn_deinit(&session->txn, store);
+}
+
+/* Folding waits until the commit lock is free again, so that it holds up no other writer. */
+static void end_transaction(struct graft_store_session *session)
+{
+    close_transaction(session);
     graft_lock_release(session->locks, GRAFT_LOCK_COMMIT);
+    bool fold = session->published;
+    session->published = false;
+    if (fold)
+        graft_fold_maybe(session->store);
 }
 
 /* ---- Preparing ---- */
@@ -224,15 +234,13 @@ static void move_pin(struct graft_store_session *session, uint64_t lsn)
     graft_session_set_mark(session, lsn, session->snapshot.remote_lsn);
 }
 
-void graft_store_publish(struct graft_store_session *session)
+static void publish(struct graft_store_session *session)
 {
     struct graft_store *store = session->store;
     struct graft_txn *txn = &session->txn;
     GRAFT_ASSERT(txn->open && txn->prepared);
-    if (txn->empty) {
-        end_transaction(session);
+    if (txn->empty)
         return;
-    }
     struct graft_publication publication = {.lsn = txn->lsn,
                                             .page_count = txn->count,
                                             .half = txn->half,
@@ -251,8 +259,20 @@ void graft_store_publish(struct graft_store_session *session)
         graft_synced_store(store, txn->lsn);
     move_pin(session, txn->lsn);
     store->counts.commits++;
+    session->published = true;
+}
+
+void graft_store_publish(struct graft_store_session *session)
+{
+    publish(session);
     end_transaction(session);
-    graft_fold_maybe(store);
+}
+
+void graft_store_publish_keep(struct graft_store_session *session)
+{
+    publish(session);
+    close_transaction(session);
+    graft_txn_init(&session->txn, session->snapshot.lsn + 1, session->snapshot.page_count);
 }
 
 /* ---- Rolling back ---- */

@@ -106,6 +106,7 @@ struct graft_store_session {
     struct graft_locks *locks; /* commit lock, its mark's lock */
     uint32_t mark;
     bool pinned;
+    bool published; /* since the commit lock was taken: a fold may be due when it is let go */
     struct graft_store_snapshot snapshot;
     struct graft_txn txn;
 };

@@ -137,6 +137,8 @@ bool graft_store_prepared(const struct graft_store_session *session);
  * commit lock. Cannot fail. May fold afterwards when the log is long; a failure of that is logged.
  */
 void graft_store_publish(struct graft_store_session *session);
+/* The same, but the commit lock stays: a new, empty transaction is open on top of the commit. */
+void graft_store_publish_keep(struct graft_store_session *session);
 /* Drops the transaction and lets go of the commit lock; a prepared commit is voided durably. */
 GRAFT_MUST_USE enum graft_rc graft_store_rollback(struct graft_store_session *session,
                                                   struct graft_err *err);

@@ -47,7 +47,8 @@ Test(sync, several_commits_are_rolled_into_one_push_of_one_put)
     struct graft_sync_result pushed = push_ok(&a);
     cr_assert(pushed.lsn == 2 && pushed.commits == 3 && pushed.pages == 3);
     cr_assert_eq(stat_of(&a, "puts") - puts, 1);
-    cr_assert_eq(stat_of(&a, "requests") - requests, 1);
+    /* And one read, of the commit that it builds on. */
+    cr_assert_eq(stat_of(&a, "requests") - requests, 2);
     cr_assert_eq(status_of(&a).state, GRAFT_STATE_SYNCED);
     replica_close(&a);
 }
@@ -187,6 +188,37 @@ Test(sync, a_remote_that_was_wiped_or_written_anew_is_refused)
     (void)push_ok(&b);
     expect_rc(graft_pull(a.volume, &result, &world.err), GRAFT_EFOREIGN, &world.err);
     replica_close(&b);
+    replica_close(&a);
+}
+
+Test(sync, a_push_into_a_remote_that_was_emptied_meanwhile_is_refused)
+{
+    struct replica a;
+    struct graft_sync_result result;
+    replica_open(&a, &world, "a", world.url);
+    commit_pages(&a, 1, 3, 1);
+    (void)push_ok(&a);
+    commit_pages(&a, 2, 1, 3);
+    const char *repo = graft_test_path(&world.dir, "repo");
+    graft_test_remove(repo);
+    expect_rc(graft_push(a.volume, &result, &world.err), GRAFT_EUNREACHABLE, &world.err);
+    expect_ok(graft_disk_make_directory(a.env->disk, repo, &world.err), &world.err);
+    expect_rc(graft_push(a.volume, &result, &world.err), GRAFT_EFOREIGN, &world.err);
+    cr_assert_eq(status_of(&a).ahead, 1);
+    replica_close(&a);
+}
+
+Test(sync, a_directory_that_was_replaced_while_it_was_open_is_not_synced)
+{
+    struct replica a;
+    struct graft_sync_result result;
+    replica_open(&a, &world, "a", world.url);
+    commit_pages(&a, 1, 3, 1);
+    expect_ok(graft_disk_rename(a.env->disk, graft_test_path(&world.dir, "a"),
+                                graft_test_path(&world.dir, "elsewhere"), false, &world.err),
+              &world.err);
+    expect_rc(graft_push(a.volume, &result, &world.err), GRAFT_EIO, &world.err);
+    cr_assert(strstr(world.err.text, "moved") != NULL, "%s", world.err.text);
     replica_close(&a);
 }
 

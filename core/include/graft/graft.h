@@ -54,6 +54,9 @@ GRAFT_MUST_USE enum graft_rc graft_volume_open(struct graft_process *process, co
 void graft_volume_close(struct graft_volume *volume);
 /* True when `directory` holds a Graft database (its `config` file is there). */
 bool graft_volume_exists(struct graft_env *env, const char *directory);
+/* True when the directory was removed, renamed or replaced since the volume was opened. One system
+ * call. */
+bool graft_volume_moved(struct graft_volume *volume);
 
 /* Bytes a page; `*decided` (may be NULL) is false while a new, empty volume may still choose
  * another size. */
@@ -143,6 +146,9 @@ bool graft_write_is_prepared(const struct graft_session *session);
 /* Phase two: makes a prepared commit visible; cannot fail. The session's snapshot moves to it. The
  * writer role ends. */
 void graft_write_publish(struct graft_session *session);
+/* The same, but the writer role stays: a new, empty transaction is open on top of the commit, and
+ * nobody comes in between. Ended by graft_write_rollback or graft_session_end. */
+void graft_write_publish_keep(struct graft_session *session);
 /* Drops the transaction; a prepared commit is durably voided (an error means that it could not be,
  * and that the volume accepts no commit until it is reopened). The snapshot stays pinned. */
 GRAFT_MUST_USE enum graft_rc graft_write_rollback(struct graft_session *session,
