@@ -52,13 +52,19 @@ static enum graft_rc read_halves(struct recovery *self, struct graft_err *err)
     struct graft_err damage = {0};
     for (unsigned i = 0; i < 2; i++) {
         states[i]->half = i;
-        enum graft_rc rc = graft_half_read(store, i, &states[i]->header, &states[i]->base, &damage);
+        struct graft_err found = {0};
+        uint64_t bytes = 0;
+        enum graft_rc rc = graft_half_read(store, i, &states[i]->header, &states[i]->base, &found);
         good[i] = rc == GRAFT_OK;
         if (rc != GRAFT_OK && rc != GRAFT_ECORRUPT) {
             if (err != NULL)
-                *err = damage;
+                *err = found;
             return rc;
         }
+        /* A half that was never written is not what is damaged when both fail to verify. */
+        GRAFT_TRY(graft_file_size(store->files[i], &bytes, err));
+        if (rc != GRAFT_OK && (damage.rc == GRAFT_OK || bytes > 0))
+            damage = found;
     }
     uint64_t announced = 0;
     (void)graft_checked_word_value(graft_header_load(store, GRAFT_W_GENERATION), store->volume_seed,
