@@ -95,7 +95,7 @@ Test(shell, the_reason_of_a_failed_open_is_in_the_log)
 /* A stock program knows nothing of ASan, and refuses an extension that was built with it unless the
  * run-time is loaded first. (For `sqlite3`, ci/test puts a script in the path that does so.) */
 #ifdef __SANITIZE_ADDRESS__
-#define PYTHON                                                                                     \
+#define PYTHON \
     "LD_PRELOAD=$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 /usr/bin/python3 -"
 #else
 #define PYTHON "/usr/bin/python3 -"
