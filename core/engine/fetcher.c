@@ -83,7 +83,6 @@ static void trim(struct graft_fetcher *fetcher, struct graft_alloc *alloc)
         *link = token->next;
         token_free(alloc, token);
     }
-    fetcher->cached_bytes = kept;
 }
 
 static struct graft_token *find_token(struct graft_fetcher *fetcher,

@@ -17,7 +17,6 @@ struct graft_fetcher {
     struct graft_mutex *mutex;
     struct graft_cond *done;    /* a token's state changed */
     struct graft_token *tokens; /* newest use first */
-    size_t cached_bytes;        /* of finished tokens */
 };
 
 GRAFT_MUST_USE enum graft_rc graft_fetcher_init(struct graft_fetcher *fetcher,

@@ -132,6 +132,15 @@ static bool is_definite(enum graft_rc rc)
            rc == GRAFT_ENOTFOUND;
 }
 
+/* The remote has a commit of this LSN, whoever wrote it. */
+static void learn_of(struct graft_volume *volume, uint64_t remote_lsn)
+{
+    graft_mutex_lock(volume->mutex);
+    if (volume->newest_known < remote_lsn)
+        volume->newest_known = remote_lsn;
+    graft_mutex_unlock(volume->mutex);
+}
+
 /* The commit is in the remote: the state says so, and its map is at hand for what is not held. */
 static enum graft_rc record_done(struct graft_sync *sync, const struct graft_pending *pending,
                                  struct graft_err *err)
@@ -144,10 +153,7 @@ static enum graft_rc record_done(struct graft_sync *sync, const struct graft_pen
     GRAFT_TRY(graft_sync_note(sync, &state, err));
     GRAFT_TRY(graft_pending_drop(sync->volume, err));
 
-    graft_mutex_lock(sync->volume->mutex);
-    if (sync->volume->newest_known < pending->remote_lsn)
-        sync->volume->newest_known = pending->remote_lsn;
-    graft_mutex_unlock(sync->volume->mutex);
+    learn_of(sync->volume, pending->remote_lsn);
     return GRAFT_OK;
 }
 
@@ -191,10 +197,7 @@ enum graft_rc graft_pending_send(struct graft_sync *sync, const struct graft_pen
     if (rc != GRAFT_OK)
         return rc;
     GRAFT_TRY(dropped);
-    graft_mutex_lock(sync->volume->mutex);
-    if (sync->volume->newest_known < pending->remote_lsn)
-        sync->volume->newest_known = pending->remote_lsn;
-    graft_mutex_unlock(sync->volume->mutex);
+    learn_of(sync->volume, pending->remote_lsn);
     return graft_err_set(
         err, GRAFT_EDIVERGED,
         "%s has commits that %s lacks, which has commits of its own: nothing was changed; "
