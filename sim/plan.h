@@ -61,6 +61,7 @@
     /* tasks and memory */                                                                    \
     X(task_spurious_wake, 5000, 100000, 32, "wait returns early")                             \
     X(alloc_fail, 20, 300, 16, "allocation fails")                                            \
+    X(odd_choice, 10000, 200000, 40, "code under test takes an odd but legal choice")         \
     /* clocks, per machine */                                                                 \
     X(clock_skew, 500000, 900000, 48, "clock is off, up to an hour")                          \
     X(clock_drift, 500000, 900000, 48, "clock runs up to 2% fast or slow")                    \

@@ -1,0 +1,22 @@
+# graft_library(NAME SOURCES... [PUBLIC libs...] [PRIVATE libs...]): the static library graft_NAME, and
+# graft_NAME_instrumented, the same code with the catalogue (core/base/catalogue.h) in it, for the simulator and the
+# workloads. A library of PUBLIC or PRIVATE that has an instrumented form is linked in the same form.
+function(graft_library name)
+    cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE;DEFINITIONS" ${ARGN})
+    add_library(graft_${name} STATIC ${ARG_SOURCES})
+    add_library(graft_${name}_instrumented STATIC ${ARG_SOURCES})
+    target_compile_definitions(graft_${name}_instrumented PRIVATE GRAFT_INSTRUMENTED)
+    foreach(form IN ITEMS "" _instrumented)
+        if(ARG_DEFINITIONS)
+            target_compile_definitions(graft_${name}${form} PRIVATE ${ARG_DEFINITIONS})
+        endif()
+        foreach(scope IN ITEMS PUBLIC PRIVATE)
+            foreach(library IN LISTS ARG_${scope})
+                if(library MATCHES "^graft_")
+                    set(library ${library}${form})
+                endif()
+                target_link_libraries(graft_${name}${form} ${scope} ${library})
+            endforeach()
+        endforeach()
+    endforeach()
+endfunction()
