@@ -397,10 +397,31 @@ static void finish(struct graft_exchange *exchange)
     sim_heap_release(self);
 }
 
+void sim_net_set_keys(struct sim_world *world, const char *access_key, const char *secret_key)
+{
+    struct sim_net *net = world->net;
+    GRAFT_ASSERT(strlen(access_key) < sizeof net->access_key);
+    GRAFT_ASSERT(strlen(secret_key) < sizeof net->secret_key);
+    memcpy(net->access_key, access_key, strlen(access_key) + 1);
+    memcpy(net->secret_key, secret_key, strlen(secret_key) + 1);
+}
+
+static enum graft_rc aws(struct graft_net *net, struct graft_aws *out, struct graft_err *err)
+{
+    const struct sim_net *own = sim_process_of_net(net)->world->net;
+    (void)err;
+    memcpy(out->access_key, own->access_key, sizeof own->access_key);
+    memcpy(out->secret_key, own->secret_key, sizeof own->secret_key);
+    memcpy(out->region, "sim", sizeof "sim");
+    memcpy(out->key_source, "the simulation", sizeof "the simulation");
+    return GRAFT_OK;
+}
+
 const struct graft_net_ops sim_net_ops = {
     .start = start,
     .status = status,
     .header = header,
     .read = read_body,
     .finish = finish,
+    .aws = aws,
 };

@@ -31,6 +31,9 @@ void sim_net_heal(struct sim_world *world);
 bool sim_net_is_cut(const struct sim_world *world, const struct sim_machine *from,
                     const struct sim_machine *to);
 
+/* What the processes of this world sign requests to a store with; nothing at first. */
+void sim_net_set_keys(struct sim_world *world, const char *access_key, const char *secret_key);
+
 /* ---- Servers. */
 
 /* Takes the requests for `host` ("s3.sim" or "s3.sim:8080", as URLs have it); `serve(arg, call)` is

@@ -12,6 +12,7 @@ struct sim_net {
     struct sim_link calls; /* all */
     uint64_t next_call_id;
     uint32_t next_listener_id;
+    char access_key[64], secret_key[64]; /* of all processes */
     /* World time until which a direction is cut, by the machines' ids. */
     uint64_t cut_until_ns[SIM_NET_MACHINES_MAX][SIM_NET_MACHINES_MAX];
 };

@@ -50,3 +50,13 @@ void graft_exchange_finish(struct graft_exchange *exchange)
     if (exchange != NULL)
         exchange->net->ops->finish(exchange);
 }
+
+enum graft_rc graft_net_aws(struct graft_net *net, struct graft_aws *out, struct graft_err *err)
+{
+    GRAFT_ASSERT(net != NULL && out != NULL);
+    struct graft_aws aws = {.region = ""};
+    GRAFT_TRY(net->ops->aws(net, &aws, err));
+    GRAFT_ASSERT((aws.access_key[0] == '\0') == (aws.secret_key[0] == '\0'));
+    *out = aws;
+    return GRAFT_OK;
+}

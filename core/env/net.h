@@ -39,8 +39,23 @@ struct graft_request {
     uint64_t body_bytes;             /* exact length of the body */
     const struct graft_sigv4 *sigv4; /* NULL for unsigned */
     uint32_t connect_timeout_ms;
-    uint32_t
-        stall_timeout_ms; /* no byte in either direction for so long ends the exchange; 0 = never */
+    /* No byte in either direction for so long ends the exchange, and so do, over such a time, fewer
+     * bytes than it has milliseconds: whoever sends slowly forever. 0: never. */
+    uint32_t stall_timeout_ms;
+};
+
+#define GRAFT_AWS_TOKEN_BYTES_MAX 4096U
+
+/* How this process is set up to speak to S3: what the environment says of it, wherever that keeps
+ * such things. An empty text is something that nobody has said. It holds secrets: keep it in memory
+ * alone, put it into no message, and wipe it. */
+struct graft_aws {
+    char access_key[256]; /* "" for requests that are not signed; then the next two are too */
+    char secret_key[256];
+    char session_token[GRAFT_AWS_TOKEN_BYTES_MAX];
+    char region[64];
+    char endpoint[256];   /* "http[s]://host[:port][/path]" */
+    char key_source[256]; /* where the keys come from, in words */
 };
 
 struct graft_net_ops {
@@ -51,6 +66,7 @@ struct graft_net_ops {
     enum graft_rc (*read)(struct graft_exchange *exchange, void *bytes, size_t size, size_t *got,
                           struct graft_err *err);
     void (*finish)(struct graft_exchange *exchange);
+    enum graft_rc (*aws)(struct graft_net *net, struct graft_aws *out, struct graft_err *err);
 };
 
 struct graft_net {
@@ -76,5 +92,11 @@ GRAFT_MUST_USE enum graft_rc graft_exchange_read(struct graft_exchange *exchange
                                                  size_t size, size_t *got, struct graft_err *err);
 /* Ends it; an unread body aborts the connection. Accepts NULL. */
 void graft_exchange_finish(struct graft_exchange *exchange);
+
+/* Reads what is said now: it may differ from the last time, since keys get renewed. EINVAL for what
+ * makes no sense, EIO and EDENIED for files that cannot be read; messages name variable or file,
+ * never a value that may be secret. */
+GRAFT_MUST_USE enum graft_rc graft_net_aws(struct graft_net *net, struct graft_aws *out,
+                                           struct graft_err *err);
 
 #endif

@@ -642,12 +642,18 @@ static void finish(struct graft_exchange *exchange)
     give_session(self);
 }
 
+static enum graft_rc aws(struct graft_net *net, struct graft_aws *out, struct graft_err *err)
+{
+    return graft_host_aws(((struct host_net *)net)->alloc, out, err);
+}
+
 static const struct graft_net_ops ops = {
     .start = start,
     .status = status,
     .header = header,
     .read = read_body,
     .finish = finish,
+    .aws = aws,
 };
 
 enum graft_rc graft_host_net_new(struct graft_alloc *alloc, struct graft_net **out,

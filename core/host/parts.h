@@ -50,6 +50,10 @@ GRAFT_MUST_USE enum graft_rc graft_host_net_new(struct graft_alloc *alloc, struc
 /* Closes the pooled connections. Accepts NULL. */
 void graft_host_net_free(struct graft_net *net);
 
+/* Of the network seam: environment variables and shared AWS files. */
+enum graft_rc graft_host_aws(struct graft_alloc *alloc, struct graft_aws *out,
+                             struct graft_err *err);
+
 /* The part of the shared-memory seam that stands in locks.c. */
 enum graft_rc graft_host_locks_open(struct graft_shm *shm, const char *path,
                                     struct graft_locks **out, struct graft_err *err);
