@@ -6,7 +6,7 @@
  *
  *   test_crash [--kills N] [--seed S] [--full] [--dir DIR] [--keep]
  *
- * --full (or GRAFT_TEST_FULL in the environment) is 500 kills, and fails when fewer than 50 of them
+ * --full (or GRAFT_TESTS_LONG in the environment) is 500 kills, and fails when fewer than 50 of them
  * fell inside a COMMIT or fewer than 20 inside a recovery (a tenth and a twenty-fifth of another
  * number). A kill at a call repeats with its seed; one at a moment of time only about. */
 #include <ftw.h>
@@ -322,7 +322,7 @@ static struct options parse(int argc, char **argv)
     const char *temporary = getenv("TMPDIR");
     struct options options = {
         .seed = (uint64_t)time(NULL) * 1000003U + (uint64_t)getpid(),
-        .kills = getenv("GRAFT_TEST_FULL") != NULL ? KILLS_FULL : KILLS_SHORT,
+        .kills = getenv("GRAFT_TESTS_LONG") != NULL ? KILLS_FULL : KILLS_SHORT,
         .directory = temporary != NULL ? temporary : "/tmp",
     };
     for (int i = 1; i < argc; i++) {
