@@ -25,6 +25,11 @@ struct workload_client {
     uint32_t number;      /* unique among the clients of the run, those of the past included */
     uint32_t replica;     /* which replica `database` is */
     struct workload_history *history;
+    /* Faults of this run that weaken a promise: disks that damage what they hold, so that an error
+     * that says so is no violation; disks that lie about syncs, so that a crash may take
+     * acknowledged commits that were not pushed. */
+    bool may_report_damage;
+    bool may_lose_commits;
     /* Asked before each transaction: false ends the client. */
     bool (*goes_on)(void *arg);
     /* A promise was broken; does not return in the simulator. `signature` is a literal that names
@@ -49,6 +54,11 @@ struct workload {
      * against the history. */
     int (*finish)(struct workload_client *client);
 };
+
+/* Pushes what this replica has (or gives it up, when the remote moved), and pulls. Called on each
+ * replica in turn, and once more on each, when faults have ended: all are the same then, and
+ * `finish` can be called. */
+int workload_settle(struct workload_client *client);
 
 /* All of them, ended by NULL. */
 extern const struct workload *const workloads[];

@@ -1,0 +1,85 @@
+/* The kit: a process, a VFS, and an environment for clients in which time does not pass. */
+#include "kit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "support/expect.h"
+#include "vfs/vfs.h"
+
+struct kit kit;
+
+static struct graft_tasks_ops no_waiting;
+
+static void no_sleep(struct graft_tasks *tasks, uint32_t ms)
+{
+    (void)tasks;
+    (void)ms;
+}
+
+void kit_init(void)
+{
+    struct graft_err err = {0};
+    graft_test_dir_make(&kit.dir);
+    kit.env = *graft_test_env();
+    no_waiting = *kit.env.tasks->ops;
+    no_waiting.sleep_ms = no_sleep;
+    kit.tasks.ops = &no_waiting;
+    kit.env.tasks = &kit.tasks;
+    expect_ok(graft_process_new(graft_test_env(), &kit.process, &err), &err);
+    expect_ok(graft_vfs_register(kit.process, graft_test_env(), "graft", NULL, &kit.vfs, &err),
+              &err);
+    kit.history = workload_history_new(kit.env.alloc);
+    for (uint32_t i = 0; i < 8; i++)
+        (void)snprintf(kit.database[i], sizeof kit.database[i],
+                       "file:%s/r%u.graft?remote=file://%s/repo/db", kit.dir.path, i, kit.dir.path);
+}
+
+void kit_fini(void)
+{
+    workload_history_free(kit.history);
+    graft_vfs_unregister(kit.vfs);
+    graft_process_free(kit.process);
+    graft_test_dir_remove(&kit.dir);
+}
+
+static bool goes_on(void *arg)
+{
+    (void)arg;
+    return kit.transactions_left-- > 0;
+}
+
+static void violated(void *arg, const char *signature, const char *details)
+{
+    (void)arg;
+    if (kit.signature[0] != '\0')
+        return;
+    (void)snprintf(kit.signature, sizeof kit.signature, "%s", signature);
+    (void)snprintf(kit.details, sizeof kit.details, "%s", details);
+}
+
+struct workload_client kit_client(uint32_t replica, int transactions)
+{
+    kit.transactions_left = transactions;
+    return (struct workload_client){
+        .env = &kit.env,
+        .vfs = "graft",
+        .database = kit.database[replica],
+        .number = kit.next_client++,
+        .replica = replica,
+        .history = kit.history,
+        .goes_on = goes_on,
+        .violated = violated,
+    };
+}
+
+void kit_sql(uint32_t replica, const char *sql)
+{
+    sqlite3 *db = NULL;
+    int rc = sqlite3_open_v2(kit.database[replica], &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI,
+                             "graft");
+    cr_assert_eq(rc, SQLITE_OK);
+    rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+    cr_assert_eq(rc, SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
+    cr_assert_eq(sqlite3_close(db), SQLITE_OK);
+}

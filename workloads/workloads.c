@@ -1,0 +1,18 @@
+/* All workloads. */
+#include <string.h>
+
+#include "workloads/drive.h"
+
+const struct workload *const workloads[] = {
+    &workload_bank,
+    NULL,
+};
+
+const struct workload *workload_find(const char *name)
+{
+    for (size_t i = 0; workloads[i] != NULL; i++) {
+        if (strcmp(workloads[i]->name, name) == 0)
+            return workloads[i];
+    }
+    return NULL;
+}
