@@ -307,17 +307,12 @@ static enum graft_rc read_base(struct graft_sync *sync, struct graft_view **out,
     struct graft_volume *volume = sync->volume;
     struct graft_view *base = NULL;
     GRAFT_TRY(graft_view_read(volume, sync->state.remote_lsn, &base, err));
-    if (!graft_hash_equal(&base->hash, &sync->state.remote_hash)) {
+    enum graft_rc rc = graft_sync_check_base(sync, &base->hash, err);
+    if (rc == GRAFT_OK)
+        *out = base;
+    else
         graft_view_release(volume, base);
-        return graft_err_set(
-            err, GRAFT_EFOREIGN,
-            "%s was rewritten: its commit %llu is not the one that %s is based on; "
-            "clone it anew",
-            graft_remote_url(sync->remote), (unsigned long long)sync->state.remote_lsn,
-            volume->directory);
-    }
-    *out = base;
-    return GRAFT_OK;
+    return rc;
 }
 
 static enum graft_rc push_pages(struct graft_sync *sync,

@@ -136,13 +136,24 @@ enum graft_rc graft_sync_note(struct graft_sync *sync, const struct graft_sync_s
     return rc;
 }
 
+enum graft_rc graft_sync_check_base(const struct graft_sync *sync, const struct graft_hash *found,
+                                    struct graft_err *err)
+{
+    if (graft_hash_equal(found, &sync->state.remote_hash))
+        return GRAFT_OK;
+    return graft_err_set(
+        err, GRAFT_EFOREIGN,
+        "%s was rewritten: its commit %llu is not the one that %s is based on; clone it anew",
+        graft_remote_url(sync->remote), (unsigned long long)sync->state.remote_lsn,
+        sync->volume->directory);
+}
+
 /* What the replica is based on must be what the remote has under that LSN: a bucket that was wiped
  * and written anew may hold a longer log of the same volume that never contained our commits. */
 static enum graft_rc check_history(struct graft_sync *sync, const struct graft_view *newest,
                                    struct graft_err *err)
 {
     const struct graft_sync_state *state = &sync->state;
-    const char *url = graft_remote_url(sync->remote);
     if (state->remote_lsn == 0)
         return GRAFT_OK;
     struct graft_hash found;
@@ -156,12 +167,7 @@ static enum graft_rc check_history(struct graft_sync *sync, const struct graft_v
         found = base->hash;
         graft_view_release(sync->volume, base);
     }
-    if (graft_hash_equal(&found, &state->remote_hash))
-        return GRAFT_OK;
-    return graft_err_set(
-        err, GRAFT_EFOREIGN,
-        "%s was rewritten: its commit %llu is not the one that %s is based on; clone it anew", url,
-        (unsigned long long)state->remote_lsn, sync->volume->directory);
+    return graft_sync_check_base(sync, &found, err);
 }
 
 /* Whether this replica may take on the identity of what it found: it has nothing of its own yet. */

@@ -35,6 +35,12 @@ GRAFT_MUST_USE enum graft_rc graft_sync_note(struct graft_sync *sync,
 /* Becomes the writer, waiting up to a few seconds for a local one. EBUSY. */
 GRAFT_MUST_USE enum graft_rc graft_sync_write_begin(struct graft_sync *sync, struct graft_err *err);
 
+/* `found` is what the remote has at the LSN that the replica is based on: EFOREIGN when that is not
+ * the commit it knows. */
+GRAFT_MUST_USE enum graft_rc graft_sync_check_base(const struct graft_sync *sync,
+                                                   const struct graft_hash *found,
+                                                   struct graft_err *err);
+
 /* A push in flight: durable before its PUT, gone once the outcome is known. */
 struct graft_pending {
     uint64_t local_lsn;      /* the push carries local commits up to here */
