@@ -4,6 +4,7 @@
 #ifndef GRAFT_SIM_CATALOGUE_H
 #define GRAFT_SIM_CATALOGUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,5 +26,8 @@ void sim_point_clear(void);
 size_t sim_point_find(enum graft_point_kind kind, const char *text);
 /* From now on the mutant number `number` is planted in every world; sim_point_count(): none. */
 void sim_point_plant(size_t number);
+/* Whether an `always` that does not hold, or an `unreachable` that is reached, fails the run, as at
+ * first. Planted bugs are to be found without their help. */
+void sim_point_set_strict(bool strict);
 
 #endif

@@ -358,13 +358,12 @@ void sim_fiber_free(struct sim_fiber *fiber)
 
 /* ---- The main context. */
 
-static void report_waits(struct sim_world *world)
+char *sim_world_waits(struct sim_world *world)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *file = open_memstream(&text, &size);
     GRAFT_ASSERT(file != NULL);
-    (void)fprintf(file, "nobody can run, and no timer is set:\n");
     for (struct sim_link *at = world->processes.next; at != &world->processes; at = at->next) {
         const struct sim_process *process = SIM_CONTAINER(at, struct sim_process, in_world);
         for (struct sim_link *in = process->fibers.next; in != &process->fibers; in = in->next) {
@@ -381,6 +380,15 @@ static void report_waits(struct sim_world *world)
         }
     }
     GRAFT_ASSERT(fclose(file) == 0);
+    return text;
+}
+
+static void report_deadlock(struct sim_world *world)
+{
+    char *waits = sim_world_waits(world);
+    char *text = NULL;
+    GRAFT_ASSERT(asprintf(&text, "nobody can run, and no timer is set:\n%s", waits) >= 0);
+    free(waits);
     free(world->report);
     world->report = text;
 }
@@ -428,7 +436,7 @@ enum sim_outcome sim_world_run(struct sim_world *world, uint64_t until_ns)
     }
     sim_world_enter(NULL);
     if (world->outcome == SIM_DEADLOCKED)
-        report_waits(world);
+        report_deadlock(world);
     return world->outcome;
 }
 

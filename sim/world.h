@@ -70,6 +70,8 @@ void sim_world_fail(struct sim_world *world, const char *format, ...) GRAFT_PRIN
 /* Why the last run ended, in words ("" when there is nothing to say): the failure, or each fiber
  * of a deadlock and what it waits for. */
 const char *sim_world_report(const struct sim_world *world);
+/* The fibers that are left, and what each waits for, a line each; free(3) it. */
+char *sim_world_waits(struct sim_world *world);
 const struct sim_plan *sim_world_plan(const struct sim_world *world);
 uint64_t sim_world_hash(const struct sim_world *world);
 /* Nanoseconds since the world began. */

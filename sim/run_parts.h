@@ -1,0 +1,85 @@
+/* What the files of a run know of each other. */
+#ifndef GRAFT_SIM_RUN_PARTS_H
+#define GRAFT_SIM_RUN_PARTS_H
+
+#include "sim/parts.h"
+#include "sim/run.h"
+#include "workloads/workload.h"
+
+struct run;
+struct sim_s3;
+struct sim_oracle;
+
+#define RUN_URI_BYTES 256U
+#define RUN_SLOTS_MAX (SIM_REPLICAS_MAX * SIM_PROCESSES_MAX)
+#define RUN_NOT_RETURNED (-1)
+
+/* What one process is to do with its replica; a SQLite result code. */
+struct slot;
+typedef int run_task_fn(struct slot *slot);
+
+/* A place for one process at a time. */
+struct slot {
+    struct run *run;
+    uint32_t replica;
+    struct sim_machine *machine;
+    struct sim_process *process; /* NULL: none yet, or reaped */
+    run_task_fn *task;
+    struct workload_client client;
+    char uri[RUN_URI_BYTES];
+    struct sim_rng rng;
+    int code; /* what the task returned */
+    uint64_t restart_ns;
+    uint64_t resume_ns; /* 0: not paused */
+    bool crash_after;   /* the machine goes down when the process has died */
+    /* What the tasks of the end find. */
+    uint64_t content;
+    char error[512];
+};
+
+struct run {
+    const struct sim_case *what;
+    const struct workload *workload;
+    struct sim_heap heap; /* the history's */
+    struct workload_history *history;
+    struct sim_world *world;
+    struct sim_oracle *oracle;
+    struct sim_s3 *s3;
+    struct sim_machine *server; /* holds the remote */
+    struct sim_machine *machines[SIM_MACHINES_MAX];
+    uint64_t up_ns[SIM_MACHINES_MAX]; /* when a crashed one comes up again */
+    struct slot slots[RUN_SLOTS_MAX];
+    uint32_t slot_count;
+    uint32_t next_client;
+    struct sim_rng rng; /* the driver's */
+    uint64_t began_ns;
+    uint64_t begun; /* transactions */
+    bool stopping;
+    struct sim_result *result;
+};
+
+/* The first failure counts. `signature` holds neither numbers nor names of this run. */
+void run_fail(struct run *run, const char *signature, const char *format, ...) GRAFT_PRINTF(3, 4);
+bool run_has_failed(const struct run *run);
+/* Whether a fault fired after which data may be gone: errors that say so are no failure then. */
+bool run_may_be_damaged(const struct run *run);
+
+/* ---- Processes (run_client.c). */
+
+/* Starts a process in the slot that opens Graft, does the task, and gives everything back. */
+void run_start(struct slot *slot, run_task_fn *task, const char *name);
+/* Looks at the slot's process, if it has ended: false while it has not. */
+bool run_reap(struct slot *slot);
+
+int run_task_setup(struct slot *slot);
+int run_task_drive(struct slot *slot);
+
+/* ---- The end (run_end.c): `true` when there was nothing to find. */
+
+bool run_end(struct run *run);
+/* Lets the world run until no process is left, `bound_ns` at most; a failure otherwise. */
+bool run_until_idle(struct run *run, uint64_t bound_ns, const char *signature);
+/* What the outcome of sim_world_run says about the run: false when it has failed. */
+bool run_judge(struct run *run, enum sim_outcome outcome);
+
+#endif
