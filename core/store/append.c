@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 #include "base/checksum.h"
 
 #define BATCH_RECORDS 2048U
@@ -35,6 +36,10 @@ enum graft_rc graft_txn_append_begin(struct graft_store_session *session, struct
     txn->start = txn->offset = graft_header_load(store, GRAFT_W_END);
     txn->chain = graft_header_load(store, GRAFT_W_CHAIN);
     txn->appended = true;
+    GRAFT_ALWAYS(txn->offset >= graft_half_load(store, txn->half, GRAFT_HALF_START),
+                 "the log's end is not before its first record");
+    GRAFT_ALWAYS(txn->lsn == graft_header_load(store, GRAFT_W_HEAD) + 1,
+                 "a transaction is one above the newest commit");
     return GRAFT_OK;
 }
 
@@ -184,7 +189,9 @@ enum graft_rc graft_txn_append(struct graft_store_session *session, const uint32
         const struct graft_dirty *dirty = graft_txn_find(txn, pages[i]);
         GRAFT_ASSERT(dirty != NULL);
         rc = add_frame(&batch, session, dirty, err);
-        if (rc == GRAFT_OK && batch.record_count == BATCH_RECORDS)
+        bool full = batch.record_count == BATCH_RECORDS ||
+                    (batch.record_count > 0 && GRAFT_BUGGIFY("append: few records in a write"));
+        if (rc == GRAFT_OK && full)
             rc = write_batch(&batch, session, false, err);
     }
     if (rc == GRAFT_OK && commit != NULL)
@@ -243,6 +250,7 @@ enum graft_rc graft_txn_spill(struct graft_store_session *session, struct graft_
             pages[count++] = dirty->page;
     }
     GRAFT_ASSERT(count == txn->buffered);
+    GRAFT_REACHABLE("a transaction spilled into the log");
     qsort(pages, count, sizeof *pages, by_number);
     enum graft_rc rc = graft_txn_append(session, pages, count, NULL, err);
     graft_free(alloc, pages);

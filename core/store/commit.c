@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 
 #define FOLD_WAIT_MS 60000U
 
@@ -16,6 +17,7 @@ enum graft_rc graft_store_write_begin(struct graft_store_session *session, struc
         return graft_err_set(err, GRAFT_EINVAL, "a write transaction is open already");
     bool granted = false;
     GRAFT_TRY(graft_lock_try(session->locks, GRAFT_LOCK_COMMIT, true, &granted, err));
+    GRAFT_SOMETIMES(!granted, "a writer found another one at work");
     if (!granted)
         return graft_err_set(err, GRAFT_EBUSY, "%s: another connection writes", store->directory);
     bool was_pinned = session->pinned;
@@ -25,6 +27,13 @@ enum graft_rc graft_store_write_begin(struct graft_store_session *session, struc
     struct graft_store_snapshot snapshot;
     if (rc == GRAFT_OK)
         rc = graft_store_begin(session, &snapshot, err);
+    if (rc == GRAFT_OK && snapshot.lsn != graft_header_load(store, GRAFT_W_HEAD) &&
+        GRAFT_MUTANT("store: a writer on a stale snapshot is moved to the newest")) {
+        graft_store_end(session);
+        rc = graft_store_begin(session, &snapshot, err);
+    }
+    GRAFT_SOMETIMES(rc == GRAFT_OK && snapshot.lsn != graft_header_load(store, GRAFT_W_HEAD),
+                    "a writer on a stale snapshot was refused");
     if (rc == GRAFT_OK && snapshot.lsn != graft_header_load(store, GRAFT_W_HEAD))
         rc = graft_err_set(err, GRAFT_ESTALE, "%s: commit %llu is no longer the newest",
                            store->directory, (unsigned long long)snapshot.lsn);
@@ -86,6 +95,7 @@ static enum graft_rc fill_growth(struct graft_store_session *session, bool pull,
         bool known = true;
         if (pull)
             GRAFT_TRY(graft_table_knows(session->store, (uint32_t)page, &known, err));
+        GRAFT_SOMETIMES(!pull, "a commit filled pages that nobody wrote with zeros");
         if (known)
             GRAFT_TRY(graft_txn_put(session, (uint32_t)page,
                                     pull ? GRAFT_DIRTY_REMOTE : GRAFT_DIRTY_ZEROS, 0, err));
@@ -122,6 +132,7 @@ static enum graft_rc encode_commit(struct graft_store_session *session,
 {
     struct graft_txn *txn = &session->txn;
     struct graft_commit_payload payload;
+    GRAFT_ALWAYS(txn->least <= txn->count, "the least page count of a commit is not above its own");
     graft_commit_payload_init(&payload, session->store->env->alloc);
     payload.page_count = txn->count;
     payload.least = txn->least;
@@ -197,10 +208,18 @@ enum graft_rc graft_store_prepare(struct graft_store_session *session,
     if (rc == GRAFT_OK)
         rc = graft_txn_append(session, txn->pages, txn->page_total, &payload, err);
     /* What a pull brings may be installed in the image at once, which must not be ahead of it. */
-    if (rc == GRAFT_OK && (commit->durable || pull)) {
+    bool sync =
+        commit->durable || pull || GRAFT_BUGGIFY("commit: synced though nobody asks for it");
+    if (!pull && GRAFT_MUTANT("store: a commit is acknowledged without its sync"))
+        sync = false;
+    if (pull && GRAFT_MUTANT("store: a pull is published without its sync"))
+        sync = false;
+    if (rc == GRAFT_OK && sync) {
         rc = graft_log_sync(store, txn->half, err);
         txn->durable = rc == GRAFT_OK;
     }
+    GRAFT_SOMETIMES(rc == GRAFT_EIO, "preparing a commit failed with an I/O error");
+    GRAFT_SOMETIMES(rc == GRAFT_ENOMEM, "preparing a commit ran out of memory");
     graft_buf_deinit(&payload);
     if (rc == GRAFT_OK)
         txn->prepared = true;
@@ -249,14 +268,22 @@ static void publish(struct graft_store_session *session)
                                             .chain = txn->chain,
                                             .commit_place = txn->commit_place,
                                             .sync = txn->has_sync ? &txn->sync : NULL};
+    GRAFT_ALWAYS(graft_header_load(store, GRAFT_W_PUBLISHING) == 0,
+                 "one commit is published at a time");
     graft_header_store(store, GRAFT_W_PUBLISHING_START, txn->start);
     graft_header_store(store, GRAFT_W_PUBLISHING_CHAIN, graft_header_load(store, GRAFT_W_CHAIN));
     graft_header_store(store, GRAFT_W_PUBLISHING, txn->lsn);
-    publish_words(session);
+    bool head_first = GRAFT_MUTANT("store: the head is published before the page words");
+    if (!head_first)
+        publish_words(session);
     graft_publish_head(store, &publication);
+    if (head_first)
+        publish_words(session);
     /* What was synced before it was published could not be counted then. */
     if (txn->durable && graft_header_load(store, GRAFT_W_POISON) == 0)
         graft_synced_store(store, txn->lsn);
+    GRAFT_SOMETIMES(!txn->durable, "a commit was published that a crash may take");
+    GRAFT_SOMETIMES(txn->count < txn->base_count, "a commit cut the volume shorter");
     move_pin(session, txn->lsn);
     store->counts.commits++;
     session->published = true;
@@ -284,7 +311,11 @@ static enum graft_rc void_commit(struct graft_store_session *session, struct gra
 {
     struct graft_store *store = session->store;
     struct graft_txn *txn = &session->txn;
+    if (GRAFT_MUTANT("store: a commit that is rolled back stays in the log"))
+        return GRAFT_OK;
+    GRAFT_REACHABLE("a commit that stood in the log was rolled back");
     if (graft_header_load(store, GRAFT_W_POISON) != 0) {
+        GRAFT_REACHABLE("a commit whose sync failed was rolled back");
         graft_header_store(store, GRAFT_W_VOID, 1);
         GRAFT_TRY(graft_log_heal(store, txn->fold_held, err));
         graft_header_store(store, GRAFT_W_VOID, 0);

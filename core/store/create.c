@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 #include "base/cursor.h"
 
 #define DOOR_WAIT_MS 60000U
@@ -174,6 +175,7 @@ static enum graft_rc become(struct graft_store *store, const struct graft_config
     struct graft_config before;
     graft_buf_init(&bytes, store->env->alloc);
     graft_config_init(&before, store->env->alloc);
+    GRAFT_REACHABLE("an empty replica became the volume that its remote holds");
     enum graft_rc rc = graft_config_encode(&store->config, &bytes);
     if (rc == GRAFT_OK)
         rc = graft_config_decode(&before, bytes.bytes, bytes.size, err);

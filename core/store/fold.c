@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 
 #define BATCH_PAGES 16384U
 #define RUN_BYTES (256U << 10)
@@ -24,7 +25,8 @@ enum graft_rc graft_fold_try(struct graft_store *store, bool *taken, struct graf
     graft_mutex_unlock(store->mutex);
     bool granted = false;
     enum graft_rc rc = GRAFT_OK;
-    if (!busy)
+    GRAFT_SOMETIMES(busy, "another task of the process held the fold lock");
+    if (!busy && !GRAFT_BUGGIFY("fold lock: not had at this try"))
         rc = graft_lock_try(store->locks, GRAFT_LOCK_FOLD, true, &granted, err);
     if (!busy && !granted) {
         graft_mutex_lock(store->mutex);
@@ -139,7 +141,9 @@ static enum graft_rc fold_one(struct folder *folder, uint32_t page, uint64_t lsn
     GRAFT_TRY(graft_store_lookup(store, page, lsn, bytes, &found, err));
     if (found.kind != GRAFT_FOUND_LOG)
         return GRAFT_OK;
+    GRAFT_ALWAYS(found.lsn <= lsn, "no version above the fold's point is folded");
     bool present = found.record != GRAFT_RECORD_REMOTE;
+    GRAFT_SOMETIMES(!present, "a fold found that a page is the remote's");
     folder->entries[folder->entry_count++] =
         (struct entry){page, found.place, present ? found.sum : 0, present};
     if (!present)
@@ -186,9 +190,12 @@ static enum graft_rc fold_batch(struct folder *folder, const uint32_t *pages, si
     GRAFT_TRY(flush_run(folder, err));
     if (folder->entry_count == 0)
         return GRAFT_OK;
-    GRAFT_TRY(graft_file_sync(store->files[GRAFT_FILE_IMAGE], err));
+    if (!GRAFT_MUTANT("store: a fold does not sync the image"))
+        GRAFT_TRY(graft_file_sync(store->files[GRAFT_FILE_IMAGE], err));
     store->counts.syncs++;
     GRAFT_TRY(swap_words(folder, err));
+    if (GRAFT_MUTANT("store: a fold does not sync the table"))
+        return GRAFT_OK;
     return graft_table_sync(store, folder->entries[0].page,
                             folder->entries[folder->entry_count - 1].page, err);
 }
@@ -200,8 +207,10 @@ enum graft_rc graft_fold_pages(struct graft_store *store, const uint32_t *pages,
         return GRAFT_OK;
     struct folder folder;
     enum graft_rc rc = folder_init(&folder, store, count < BATCH_PAGES ? count : BATCH_PAGES, err);
-    for (size_t at = 0; at < count && rc == GRAFT_OK; at += BATCH_PAGES) {
-        size_t now = count - at < BATCH_PAGES ? count - at : BATCH_PAGES;
+    for (size_t at = 0, now = 0; at < count && rc == GRAFT_OK; at += now) {
+        now = count - at < BATCH_PAGES ? count - at : BATCH_PAGES;
+        if (now > 1 && GRAFT_BUGGIFY("fold: by a page only"))
+            now = 1;
         rc = fold_batch(&folder, pages + at, now, lsn, err);
     }
     folder_deinit(&folder);
@@ -271,7 +280,10 @@ static void give_up_half(struct graft_store *store, uint64_t folded)
     unsigned half = (unsigned)graft_header_load(store, GRAFT_W_HALF);
     uint64_t generation = graft_half_load(store, half, GRAFT_HALF_GENERATION);
     uint64_t other = graft_half_load(store, 1 - half, GRAFT_HALF_GENERATION);
-    if (other < generation && folded >= graft_half_load(store, half, GRAFT_HALF_BASE_LSN))
+    bool whole = folded >= graft_half_load(store, half, GRAFT_HALF_BASE_LSN);
+    GRAFT_SOMETIMES(other < generation && other > graft_dead_load(store) && whole,
+                    "a log half was folded whole, and given up");
+    if (other < generation && whole)
         graft_dead_raise(store, other);
 }
 
@@ -286,6 +298,15 @@ enum graft_rc graft_fold_run(struct graft_store *store, uint64_t *folded, struct
     graft_header_raise(store, GRAFT_W_FLOOR, head);
     graft_shm_fence();
     uint64_t upto = graft_marks_least(store, head);
+    GRAFT_SOMETIMES(upto < head, "a reader held a fold back");
+    if (GRAFT_MUTANT("store: a fold ignores the readers' marks"))
+        upto = head;
+    if (upto > graft_header_load(store, GRAFT_W_FOLDED) + 1 &&
+        GRAFT_BUGGIFY("fold: one commit less than it may"))
+        upto--;
+    GRAFT_ALWAYS(upto <= graft_header_load(store, GRAFT_W_HEAD),
+                 "a fold does not reach beyond the newest commit");
+    GRAFT_ALWAYS(upto <= graft_synced_load(store), "only durable commits are folded");
     struct collection pages = {.alloc = store->env->alloc,
                                .above = graft_header_load(store, GRAFT_W_FOLDED),
                                .upto = upto};
@@ -325,7 +346,8 @@ enum graft_rc graft_store_fold(struct graft_store *store, struct graft_err *err)
 void graft_fold_maybe(struct graft_store *store)
 {
     unsigned half = (unsigned)graft_header_load(store, GRAFT_W_HALF);
-    if (graft_half_load(store, 1 - half, GRAFT_HALF_GENERATION) <= graft_dead_load(store) ||
+    bool needed = graft_half_load(store, 1 - half, GRAFT_HALF_GENERATION) > graft_dead_load(store);
+    if ((!needed && !GRAFT_BUGGIFY("fold: although the log is short")) ||
         graft_header_load(store, GRAFT_W_POISON) != 0)
         return;
     struct graft_err err = {0};

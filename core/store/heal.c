@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 #include "base/checksum.h"
 
 #define FOLD_WAIT_MS 10000U
@@ -216,6 +217,8 @@ static enum graft_rc complete(struct graft_store *store, struct graft_err *err)
     }
     graft_scan_deinit(&scan);
     GRAFT_TRY(rc);
+    GRAFT_ALWAYS(scan.offset == end, "the copy of a log ends where it was written to");
+    GRAFT_REACHABLE("the log was saved to its other half after a sync failed");
     graft_header_store(store, GRAFT_W_LAST, graft_header_load(store, GRAFT_W_HEAL_LAST));
     graft_header_store(store, GRAFT_W_END, end);
     graft_header_store(store, GRAFT_W_CHAIN, graft_header_load(store, GRAFT_W_HEAL_CHAIN));
@@ -233,6 +236,8 @@ static enum graft_rc copy_elsewhere(struct heal *heal, struct graft_err *err)
     uint64_t folded = 0;
     if (other != heal->to_generation && other > graft_dead_load(store))
         GRAFT_TRY(graft_fold_run(store, &folded, err));
+    GRAFT_SOMETIMES(other != heal->to_generation && other > graft_dead_load(store),
+                    "a reader kept the log from being saved elsewhere");
     if (other != heal->to_generation && other > graft_dead_load(store))
         return graft_err_set(err, GRAFT_EIO,
                              "%s: a sync of the log failed, and it cannot be saved elsewhere "
@@ -271,6 +276,10 @@ enum graft_rc graft_log_heal(struct graft_store *store, bool fold_held, struct g
     if (graft_header_load(store, GRAFT_W_POISON) == 0 &&
         graft_header_load(store, GRAFT_W_HEAL_HALF) == 0)
         return GRAFT_OK;
+    if (GRAFT_MUTANT("store: a log whose sync failed is believed")) {
+        graft_header_store(store, GRAFT_W_POISON, 0);
+        return GRAFT_OK;
+    }
     if (!fold_held)
         GRAFT_TRY(graft_fold_wait(store, FOLD_WAIT_MS, err));
     enum graft_rc rc = heal_locked(store, err);

@@ -4,6 +4,7 @@
 #include "store/parts.h"
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 
 #define FORGET_WAIT_MS 2000U
 
@@ -49,7 +50,9 @@ static bool readers_agree(struct install *self, uint64_t lsn)
     graft_header_raise(self->store, GRAFT_W_FLOOR, lsn);
     graft_header_raise(self->store, GRAFT_W_REMOTE_FLOOR, self->version_lsn);
     graft_shm_fence();
-    return graft_marks_reach(self->store, lsn, self->version_lsn);
+    bool agree = graft_marks_reach(self->store, lsn, self->version_lsn);
+    GRAFT_SOMETIMES(!agree, "a fetched page was not kept, as an older snapshot is being read");
+    return agree || GRAFT_MUTANT("store: a fetched page is kept whoever reads older snapshots");
 }
 
 static enum graft_rc put_into_image(struct install *self, bool *installed, struct graft_err *err)
@@ -58,6 +61,7 @@ static enum graft_rc put_into_image(struct install *self, bool *installed, struc
     struct graft_shm *shm = store->env->shm;
     GRAFT_TRY(graft_table_reserve(store, self->page, err));
     if (graft_word_present(self->word)) {
+        GRAFT_REACHABLE("a fetched page took the place of an older version in the image");
         /* An older version is there that nobody reads any more: no word may speak of it while its
          * bytes change. */
         uint64_t without = graft_word_make(false, graft_word_place(self->word), 0);
@@ -69,6 +73,7 @@ static enum graft_rc put_into_image(struct install *self, bool *installed, struc
     uint32_t sum =
         (uint32_t)graft_page_sum(store->volume_seed, self->page, self->bytes, self->size);
     *installed = graft_shm_cas(shm, self->slot, self->word, graft_word_make(true, 0, sum));
+    GRAFT_SOMETIMES(*installed, "a fetched page was put into the image");
     if (*installed)
         store->counts.installs++;
     return GRAFT_OK;
@@ -80,8 +85,12 @@ static enum graft_rc install_locked(struct install *self, uint64_t resolved_lsn,
     struct graft_store *store = self->store;
     uint64_t head = graft_header_load(store, GRAFT_W_HEAD);
     struct graft_store_snapshot snapshot;
-    if (!graft_ring_load(store, head, &snapshot) || snapshot.remote_lsn != resolved_lsn ||
-        self->page > snapshot.page_count)
+    if (!graft_ring_load(store, head, &snapshot) || self->page > snapshot.page_count)
+        return GRAFT_OK;
+    GRAFT_SOMETIMES(snapshot.remote_lsn != resolved_lsn,
+                    "a page was fetched for an older snapshot");
+    if (snapshot.remote_lsn != resolved_lsn &&
+        !GRAFT_MUTANT("store: a page fetched for an older snapshot is kept for the newest"))
         return GRAFT_OK;
     GRAFT_TRY(graft_table_word(store, self->page, &self->slot, err));
     self->word = graft_shm_load(self->slot);
@@ -142,6 +151,7 @@ static enum graft_rc forget_locked(struct graft_store *store, uint32_t page, str
     }
     bool ahead = false;
     GRAFT_TRY(graft_ahead_has(store, page, &ahead, err));
+    GRAFT_SOMETIMES(!ahead, "a damaged page could be had from the remote");
     if (ahead)
         return refuse(store, page, "the remote does not have its newest version", err);
     if (!graft_ring_load(store, head, &snapshot) || snapshot.remote_lsn == 0)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 #include "base/checksum.h"
 
 #define AHEAD_CHUNK_BYTES 65536U
@@ -189,6 +190,7 @@ enum graft_rc graft_log_sync(struct graft_store *store, unsigned half, struct gr
     uint64_t head = graft_header_load(store, GRAFT_W_HEAD);
     enum graft_rc rc = graft_file_sync(store->files[half], err);
     store->counts.syncs++;
+    GRAFT_SOMETIMES(rc != GRAFT_OK, "a sync of the log failed");
     if (rc != GRAFT_OK) {
         graft_header_store(store, GRAFT_W_POISON,
                            graft_half_load(store, half, GRAFT_HALF_GENERATION));
@@ -196,6 +198,8 @@ enum graft_rc graft_log_sync(struct graft_store *store, unsigned half, struct gr
     }
     if (graft_header_load(store, GRAFT_W_POISON) == 0)
         graft_synced_store(store, head);
+    GRAFT_ALWAYS(graft_synced_load(store) <= graft_header_load(store, GRAFT_W_HEAD),
+                 "no more commits are called durable than were published");
     return GRAFT_OK;
 }
 
@@ -233,12 +237,21 @@ static enum graft_rc switch_half(struct graft_store *store, struct graft_err *er
     unsigned half = (unsigned)graft_header_load(store, GRAFT_W_HALF);
     uint64_t generation = graft_half_load(store, half, GRAFT_HALF_GENERATION);
     uint64_t other = graft_half_load(store, 1 - half, GRAFT_HALF_GENERATION);
-    if (graft_header_load(store, GRAFT_W_END) < store->half_bytes || other > graft_dead_load(store))
+    bool full = graft_header_load(store, GRAFT_W_END) >= store->half_bytes ||
+                GRAFT_BUGGIFY("log: move to the other half early");
+    bool dead = other <= graft_dead_load(store);
+    GRAFT_SOMETIMES(full && !dead, "the log stayed in its half, as the other was still needed");
+    if (!dead && GRAFT_MUTANT("store: a half is begun again before it is folded"))
+        dead = true;
+    if (!full || !dead)
         return GRAFT_OK;
     GRAFT_TRY(graft_log_sync(store, half, err));
     bool folded =
         graft_header_load(store, GRAFT_W_FOLDED) >= graft_header_load(store, GRAFT_W_HEAD);
     uint64_t next = generation + 1;
+    GRAFT_ALWAYS(other < next, "a half that is begun is of a newer generation than before");
+    GRAFT_REACHABLE("the log moved to its other half");
+    GRAFT_SOMETIMES(!folded, "the log moved while the half before it still counts");
     return begin_other(store, 1 - half, next, folded ? next : generation, err);
 }
 
@@ -255,12 +268,15 @@ enum graft_rc graft_log_void(struct graft_store *store, unsigned half, uint64_t 
 enum graft_rc graft_log_ready(struct graft_store *store, bool fold_held, struct graft_err *err)
 {
     uint64_t switching = graft_header_load(store, GRAFT_W_SWITCHING);
+    GRAFT_SOMETIMES(switching != 0, "a half that was begun in part was completed");
     if (switching != 0) {
         uint64_t generation = switching >> 2;
         GRAFT_TRY(begin_other(store, switching >> 1 & 1, generation,
                               (switching & 1) != 0 ? generation : generation - 1, err));
     }
     GRAFT_TRY(graft_log_heal(store, fold_held, err));
+    GRAFT_SOMETIMES(graft_header_load(store, GRAFT_W_VOID) != 0,
+                    "a commit was voided before the next one was accepted");
     if (graft_header_load(store, GRAFT_W_VOID) != 0) {
         unsigned half = (unsigned)graft_header_load(store, GRAFT_W_HALF);
         GRAFT_TRY(graft_log_void(store, half, graft_header_load(store, GRAFT_W_END), err));
@@ -285,6 +301,8 @@ enum graft_rc graft_log_append(struct graft_store *store, unsigned half, uint64_
                                struct graft_err *err)
 {
     uint64_t end = offset + bytes;
+    GRAFT_ALWAYS(offset % 64 == 0 && bytes % 64 == 0,
+                 "records of the log stand at multiples of 64");
     if (end > GRAFT_HALF_BYTES_MAX)
         return graft_err_set(err, GRAFT_EFULL,
                              "%s/log.%u: longer than 32 GiB; end the transactions that read old "
@@ -302,10 +320,12 @@ enum graft_rc graft_log_append(struct graft_store *store, unsigned half, uint64_
                                                          : GRAFT_LOG_PREALLOCATE_BYTES;
     size_t more = add_zeros(spans + count, ahead);
     struct graft_err ignored = {0};
-    if (graft_file_writev(file, offset, spans, count + more, &ignored) == GRAFT_OK) {
+    if (!GRAFT_BUGGIFY("log: no zeros ahead of its end") &&
+        graft_file_writev(file, offset, spans, count + more, &ignored) == GRAFT_OK) {
         graft_half_store(store, half, GRAFT_HALF_EXTENT, end + ahead);
         return GRAFT_OK;
     }
+    GRAFT_REACHABLE("the log was appended to without zeros ahead");
     GRAFT_TRY(graft_file_writev(file, offset, spans, count, err));
     graft_half_store(store, half, GRAFT_HALF_EXTENT, end);
     return GRAFT_OK;

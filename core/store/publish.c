@@ -5,6 +5,7 @@
 #include "store/parts.h"
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 
 void graft_publish_word(struct graft_store *store, _Atomic uint64_t *slot, uint32_t place)
 {
@@ -40,6 +41,10 @@ void graft_publish_head(struct graft_store *store, const struct graft_publicatio
         if (graft_header_load(store, GRAFT_W_REMOTE_FLOOR) > sync.remote_lsn)
             graft_header_store(store, GRAFT_W_REMOTE_FLOOR, sync.remote_lsn);
     }
+    GRAFT_ALWAYS(publication->lsn == graft_header_load(store, GRAFT_W_HEAD) + 1,
+                 "the head rises by one commit at a time");
+    GRAFT_ALWAYS(publication->end > publication->start, "a published commit takes room in the log");
+    GRAFT_ALWAYS(sync.pushed_lsn <= publication->lsn, "no commit to come counts as pushed");
     struct graft_store_snapshot snapshot = {.lsn = publication->lsn,
                                             .remote_lsn = sync.remote_lsn,
                                             .page_count = publication->page_count};
@@ -130,10 +135,11 @@ enum graft_rc graft_publish_finish(struct graft_store *store, struct graft_err *
         return GRAFT_OK;
     uint64_t head = graft_header_load(store, GRAFT_W_HEAD);
     bool note = lsn == GRAFT_PUBLISHING_NOTE;
-    if (lsn <= head) {
+    if (lsn <= head || GRAFT_MUTANT("store: what a dead writer half published stays as it is")) {
         graft_header_store(store, GRAFT_W_PUBLISHING, 0);
         return GRAFT_OK;
     }
+    GRAFT_SOMETIMES(!note, "a commit that a dead writer half published was completed");
     unsigned half = (unsigned)graft_header_load(store, GRAFT_W_HALF);
     struct graft_half_header header = {.generation =
                                            graft_half_load(store, half, GRAFT_HALF_GENERATION)};

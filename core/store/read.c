@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 
 #define ATTEMPTS_MAX 10000U
 
@@ -36,6 +37,7 @@ static enum outcome fail(struct lookup *look, enum graft_rc rc)
 
 static enum outcome rot(struct lookup *look, const char *file, struct graft_err *err)
 {
+    GRAFT_REACHABLE("a reader found a page damaged");
     look->store->counts.rot++;
     return fail(look, graft_err_set(err, GRAFT_ECORRUPT,
                                     "page %u: %s/%s is damaged there; restore the directory from "
@@ -114,8 +116,10 @@ static enum outcome read_image(struct lookup *look, struct graft_err *err)
                (size_t)prefix[3] << 24;
         got = got < 4 ? 0 : got - 4;
     }
-    if (size <= got && (uint32_t)graft_page_sum(store->volume_seed, look->page, look->bytes,
-                                                size) == graft_word_sum(look->word)) {
+    if (size <= got &&
+        ((uint32_t)graft_page_sum(store->volume_seed, look->page, look->bytes, size) ==
+             graft_word_sum(look->word) ||
+         GRAFT_MUTANT("store: a page of the image is not checked when it is read"))) {
         look->found.size = size;
         return DONE;
     }
@@ -140,10 +144,15 @@ static enum outcome look_once(struct lookup *look, struct graft_err *err)
         enum outcome outcome = read_record(look, place, generation, &record, err);
         if (outcome != DONE)
             return outcome;
-        if (record.lsn <= look->lsn) {
+        bool seen = record.lsn <= look->lsn;
+        if (record.lsn == look->lsn + 1 &&
+            GRAFT_MUTANT("store: a snapshot sees the pages of the commit after it"))
+            seen = true;
+        if (seen) {
             take_record(look, place, &record);
             return DONE;
         }
+        GRAFT_REACHABLE("a reader went back to an older version of a page");
         store->counts.chain_steps++;
         place = record.prev_place;
         generation = record.prev_generation;
@@ -172,6 +181,7 @@ enum graft_rc graft_store_lookup(struct graft_store *store, uint32_t page, uint6
         case FAILED:
             return look.rc;
         case AGAIN:
+            GRAFT_REACHABLE("a page was looked up again because it changed meanwhile");
             break;
         }
     }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 
 #define PAGES_AT_ONCE 65536U
 #define COPY_BYTES (1U << 20)
@@ -35,6 +36,7 @@ struct recovery {
 static enum graft_rc rotten(struct recovery *self, unsigned half, uint64_t lsn,
                             struct graft_err *err)
 {
+    GRAFT_REACHABLE("recovery missed a commit that was durable");
     self->store->counts.rot++;
     return graft_err_set(err, GRAFT_ECORRUPT,
                          "%s/log.%u: commit %llu, which was durable, is damaged; restore the "
@@ -146,6 +148,11 @@ static enum graft_rc survey_record(struct survey *survey, const struct graft_sca
     struct half_state *state = survey->state;
     survey->doubtful = false;
     if (record->kind == GRAFT_RECORD_NOTE) {
+        GRAFT_REACHABLE("recovery found a note of the sync state");
+        if (GRAFT_MUTANT("store: recovery passes over notes of the sync state")) {
+            survey_position(survey, scan);
+            return GRAFT_OK;
+        }
         GRAFT_TRY(graft_sync_state_decode(&self->sync, self->store->env->alloc, bytes,
                                           record->payload_bytes, err));
         survey_position(survey, scan);
@@ -162,7 +169,8 @@ static enum graft_rc survey_record(struct survey *survey, const struct graft_sca
     survey->doubtful = survey->payload.super_journal != NULL;
     state->last = graft_place_make(state->half, record->offset);
     self->lsn = record->lsn;
-    self->page_count = survey->payload.page_count;
+    if (!GRAFT_MUTANT("store: recovery keeps the page count of the half's base"))
+        self->page_count = survey->payload.page_count;
     if (survey->payload.has_sync)
         self->sync = survey->payload.sync;
     survey_position(survey, scan);
@@ -180,6 +188,8 @@ static enum graft_rc survey_records(struct survey *survey, struct graft_scan *sc
         const uint8_t *bytes = NULL;
         bool found = false;
         GRAFT_TRY(graft_scan_next(scan, &record, &bytes, &found, err));
+        GRAFT_SOMETIMES(!found && scan->frames > 0, "recovery cut off a commit that was not whole");
+        GRAFT_SOMETIMES(!found && scan->frames == 0, "recovery read the log to a commit's end");
         if (!found)
             break;
         GRAFT_TRY(survey_record(survey, scan, &record, bytes, err));
@@ -453,6 +463,8 @@ enum graft_rc graft_store_begin_anew(struct graft_store *store, struct graft_err
 {
     unsigned half = (unsigned)graft_header_load(store, GRAFT_W_HALF);
     uint64_t generation = graft_half_load(store, half, GRAFT_HALF_GENERATION) + 1;
+    GRAFT_ALWAYS(graft_half_load(store, 1 - half, GRAFT_HALF_GENERATION) < generation,
+                 "a new generation is above those of both halves");
     struct graft_log_base base;
     graft_log_base_init(&base, store->env->alloc);
     enum graft_rc rc = graft_log_present_base(store, &base, err);
@@ -468,9 +480,13 @@ enum graft_rc graft_store_begin_anew(struct graft_store *store, struct graft_err
 static enum graft_rc recover(struct recovery *self, struct graft_err *err)
 {
     struct graft_store *store = self->store;
+    GRAFT_SOMETIMES(self->older_lives, "recovery read both halves of the log");
     if (self->older_lives)
         GRAFT_TRY(survey_half(self, &self->older, self->newest.base.lsn, err));
     GRAFT_TRY(survey_half(self, &self->newest, UINT64_MAX, err));
+    GRAFT_ALWAYS(self->lsn >= self->newest.base.lsn,
+                 "recovery ends no earlier than the newest base");
+    GRAFT_ALWAYS(graft_synced_load(store) <= self->lsn, "recovery leaves no durable commit out");
 
     /* From here on something changes. */
     uint32_t words = 0;
@@ -497,6 +513,7 @@ static enum graft_rc recover(struct recovery *self, struct graft_err *err)
     graft_header_store(store, GRAFT_W_MARKED_DIRTY, 1);
     graft_synced_store(store, self->lsn);
     store->counts.recoveries++;
+    GRAFT_REACHABLE("a directory was recovered after a crash");
     return GRAFT_OK;
 }
 
@@ -505,6 +522,7 @@ static enum graft_rc adopt_clean(struct recovery *self, struct graft_err *err)
 {
     struct graft_store *store = self->store;
     struct half_state *newest = &self->newest;
+    GRAFT_REACHABLE("a directory was opened that had been closed in order");
     self->lsn = newest->base.lsn;
     self->page_count = newest->base.page_count;
     self->sync = newest->base.sync;
@@ -584,7 +602,8 @@ static enum graft_rc fold_for_good(struct graft_store *store, uint32_t *page_cou
 
 enum graft_rc graft_store_tidy(struct graft_store *store, struct graft_err *err)
 {
-    if (graft_header_load(store, GRAFT_W_MARKED_DIRTY) == 0)
+    if (graft_header_load(store, GRAFT_W_MARKED_DIRTY) == 0 ||
+        GRAFT_BUGGIFY("close: leave the log to the next opener"))
         return GRAFT_OK;
     if (graft_header_load(store, GRAFT_W_POISON) != 0 ||
         graft_header_load(store, GRAFT_W_SWITCHING) != 0 ||
@@ -599,6 +618,9 @@ enum graft_rc graft_store_tidy(struct graft_store *store, struct graft_err *err)
         GRAFT_TRY(graft_store_begin_anew(store, err));
         half = 1 - half;
     }
+    GRAFT_ALWAYS(graft_header_load(store, GRAFT_W_END) ==
+                     graft_half_load(store, half, GRAFT_HALF_START),
+                 "the half that an orderly close leaves has no commit");
     GRAFT_TRY(trim(store, page_count, err));
     uint64_t generation = graft_half_load(store, half, GRAFT_HALF_GENERATION);
     graft_header_store(store, GRAFT_W_CLEAN,
@@ -606,5 +628,6 @@ enum graft_rc graft_store_tidy(struct graft_store *store, struct graft_err *err)
     GRAFT_TRY(graft_table_sync_header(store, err));
     GRAFT_TRY(graft_file_truncate(store->files[half],
                                   graft_half_load(store, half, GRAFT_HALF_START), err));
+    GRAFT_REACHABLE("the last one out left the directory in order");
     return graft_file_truncate(store->files[1 - half], 0, err);
 }

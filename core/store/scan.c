@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 
 #define WINDOW_BYTES (256U << 10)
 
@@ -57,6 +58,8 @@ static enum graft_rc look(struct graft_scan *scan, uint64_t offset, size_t size,
     if (offset > scan->limit || size > scan->limit - offset)
         return GRAFT_OK;
     size_t wanted = size < WINDOW_BYTES ? WINDOW_BYTES : size;
+    if (scan->window == NULL && GRAFT_BUGGIFY("recovery: a short read-ahead"))
+        wanted = size;
     if (scan->window_capacity < wanted) {
         uint8_t *window = graft_realloc(scan->alloc, scan->window, wanted, 1);
         if (window == NULL)
@@ -116,8 +119,13 @@ enum graft_rc graft_scan_next(struct graft_scan *scan, struct graft_record *reco
     if (bytes == NULL)
         return GRAFT_OK;
     bytes += GRAFT_RECORD_BYTES;
-    if (graft_page_sum(scan->volume_seed, read.page, bytes, read.payload_bytes) != read.payload_sum)
-        return GRAFT_OK;
+    if (graft_page_sum(scan->volume_seed, read.page, bytes, read.payload_bytes) !=
+        read.payload_sum) {
+        GRAFT_REACHABLE("a record of the log was whole but for its payload");
+        if (!GRAFT_MUTANT("store: recovery believes a torn record"))
+            return GRAFT_OK;
+    }
+    GRAFT_ALWAYS(read.lsn >= scan->lsn, "the log is read from older commits to newer");
     scan->offset += graft_record_space(read.payload_bytes);
     scan->chain = read.sum;
     if (read.kind == GRAFT_RECORD_COMMIT) {

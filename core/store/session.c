@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 
 #define FIRST_TRIES_MAX 1000000U
 
@@ -24,6 +25,7 @@ static bool mark_is_live(struct graft_store *store, uint32_t mark, uint64_t seen
     uint32_t index = GRAFT_LOCK_MARKS + mark;
     if (graft_lock_try(store->locks, index, true, &granted, &ignored) != GRAFT_OK || !granted)
         return true;
+    GRAFT_REACHABLE("the mark of a dead reader was taken away");
     (void)graft_shm_cas(store->env->shm, mark_of(store, mark), seen, 0);
     graft_lock_release(store->locks, index);
     return false;
@@ -57,6 +59,8 @@ void graft_session_set_mark(struct graft_store_session *session, uint64_t lsn, u
 {
     struct graft_store *store = session->store;
     _Atomic uint64_t *mark = mark_of(store, session->mark);
+    GRAFT_ALWAYS(lsn <= graft_header_load(store, GRAFT_W_HEAD),
+                 "no mark is above the newest commit");
     graft_shm_store(store->env->shm, &mark[1], remote_lsn);
     graft_shm_store(store->env->shm, &mark[0], lsn + 1);
 }
@@ -66,10 +70,13 @@ void graft_session_set_mark(struct graft_store_session *session, uint64_t lsn, u
 static enum graft_rc take_mark(struct graft_store_session *session, struct graft_err *err)
 {
     struct graft_store *store = session->store;
+    if (GRAFT_BUGGIFY("session: a mark near the end of the table"))
+        store->mark_hint = GRAFT_SESSIONS_MAX - 2;
     for (uint32_t i = 0; i < GRAFT_SESSIONS_MAX; i++) {
         uint32_t mark = (store->mark_hint + i) % GRAFT_SESSIONS_MAX;
         bool granted = false;
         GRAFT_TRY(graft_lock_try(session->locks, GRAFT_LOCK_MARKS + mark, true, &granted, err));
+        GRAFT_SOMETIMES(!granted, "a session found its mark in use and took the next");
         if (!granted)
             continue;
         session->mark = mark;
@@ -136,11 +143,15 @@ enum graft_rc graft_store_begin(struct graft_store_session *session,
         struct graft_store_snapshot snapshot;
         if (!graft_ring_load(store, head, &snapshot))
             continue;
+        if (attempt == 0 && GRAFT_BUGGIFY("session: pin at the second try"))
+            continue;
         graft_session_set_mark(session, head, snapshot.remote_lsn);
         graft_shm_fence();
-        if (graft_header_load(store, GRAFT_W_FLOOR) > head ||
-            graft_header_load(store, GRAFT_W_REMOTE_FLOOR) > snapshot.remote_lsn)
+        if ((graft_header_load(store, GRAFT_W_FLOOR) > head ||
+             graft_header_load(store, GRAFT_W_REMOTE_FLOOR) > snapshot.remote_lsn) &&
+            !GRAFT_MUTANT("store: a pin takes no second look at the floors"))
             continue;
+        GRAFT_ALWAYS(snapshot.lsn >= session->snapshot.lsn, "a session's snapshots do not go back");
         session->snapshot = snapshot;
         session->pinned = true;
         *out = snapshot;

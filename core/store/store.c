@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 #include "base/path.h"
 
 #define DOOR_WAIT_MS 60000U
@@ -106,6 +107,7 @@ enum graft_rc graft_store_wait_lock(struct graft_store *store, enum graft_lock_i
         GRAFT_TRY(graft_lock_try(store->locks, index, true, &granted, err));
         if (granted)
             return GRAFT_OK;
+        GRAFT_REACHABLE("somebody else was opening or closing the directory");
         if (waited >= timeout_ms)
             return graft_err_set(err, GRAFT_EBUSY,
                                  "%s: another process opens or recovers it; try again later",
@@ -229,6 +231,8 @@ static enum graft_rc open_inside(struct graft_store *store, struct graft_err *er
     GRAFT_TRY(graft_lock_try(store->locks, GRAFT_LOCK_OPEN, true, &first, err));
     if (!first)
         GRAFT_TRY(graft_lock_try(store->locks, GRAFT_LOCK_OPEN, false, &shared, err));
+    GRAFT_SOMETIMES(first, "the first one into a directory opened it");
+    GRAFT_SOMETIMES(shared, "a directory was opened that others have open");
     if (!first && !shared)
         return graft_err_set(err, GRAFT_EBUSY, "%s: another process changes it", store->directory);
     GRAFT_TRY(read_config(store, err));
@@ -295,6 +299,7 @@ static enum graft_rc close_last(struct graft_store *store, struct graft_err *err
     GRAFT_TRY(graft_store_wait_lock(store, GRAFT_LOCK_DOOR, CLOSE_WAIT_MS, err));
     bool alone = false;
     enum graft_rc rc = graft_lock_try(store->locks, GRAFT_LOCK_OPEN, true, &alone, err);
+    GRAFT_SOMETIMES(!alone, "a directory was closed that others have open");
     if (rc == GRAFT_OK && alone)
         rc = graft_store_tidy(store, err);
     /* Still behind the door: nobody may take what is being tidied for an open database. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 
 #define TRIES_MAX 1000U
 
@@ -49,10 +50,11 @@ enum graft_rc graft_store_note(struct graft_store_session *session,
     uint64_t start = txn->offset, chain = txn->chain;
     if (rc == GRAFT_OK)
         rc = graft_txn_append_note(session, &payload, err);
-    if (rc == GRAFT_OK)
+    if (rc == GRAFT_OK && !GRAFT_MUTANT("store: a note of the sync state is not synced"))
         rc = graft_log_sync(store, txn->half, err);
     graft_buf_deinit(&payload);
     if (rc != GRAFT_OK) {
+        GRAFT_REACHABLE("a note of the sync state could not be made durable");
         /* It may stand in the log all the same, and must not count after a crash. */
         if (txn->appended)
             graft_header_store(store, GRAFT_W_VOID, 1);
@@ -137,6 +139,8 @@ static enum graft_rc ahead_base(struct graft_store *store, struct ahead *self,
     if (base.lsn > self->pushed_lsn) {
         uint64_t most = base.lsn - self->pushed_lsn;
         self->commits += base.ahead_commits < most ? base.ahead_commits : most;
+        GRAFT_SOMETIMES(base.ahead_commits > 0,
+                        "what is ahead of the remote stood in a half's base");
         rc = ahead_pages(self, &base.ahead, err);
     }
 out:
@@ -158,7 +162,8 @@ enum graft_rc graft_ahead_collect(struct graft_store *store, uint64_t lsn, uint6
             .lsn = lsn, .pushed_lsn = pushed_lsn, .pages = &pages, .limit = UINT32_MAX};
         struct graft_walk_end end;
         rc = graft_log_walk(store, ahead_commit, &ahead, &end, err);
-        if (rc == GRAFT_OK && !end.stopped)
+        if (rc == GRAFT_OK && !end.stopped &&
+            !GRAFT_MUTANT("store: what a half's base has ahead of the remote is left out"))
             rc = ahead_base(store, &ahead, &end, err);
     }
     if (rc != GRAFT_OK) {
@@ -190,7 +195,8 @@ enum graft_rc graft_ahead_has(struct graft_store *store, uint32_t page, bool *ha
     struct graft_sync_state state;
     graft_sync_words_load(store, &state);
     enum graft_rc rc = GRAFT_OK;
-    if (!cache->valid || cache->lsn != lsn || cache->pushed_lsn != state.pushed_lsn) {
+    if (!cache->valid || cache->lsn != lsn || cache->pushed_lsn != state.pushed_lsn ||
+        GRAFT_BUGGIFY("ahead: the set in memory is not believed")) {
         cache->valid = false;
         rc = graft_ahead_collect(store, lsn, state.pushed_lsn, &cache->pages, &cache->commits, err);
         cache->valid = rc == GRAFT_OK;
@@ -284,7 +290,7 @@ enum graft_rc graft_store_reset(struct graft_store_session *session, uint32_t pa
         graft_ahead_collect(store, session->txn.lsn - 1, now.pushed_lsn, &ahead, &commits, err);
     if (rc == GRAFT_OK)
         rc = graft_store_write_page_count(session, page_count, err);
-    if (rc == GRAFT_OK)
+    if (rc == GRAFT_OK && !GRAFT_MUTANT("store: a reset keeps the pages that were ahead"))
         rc = give_up_pages(session, page_count, &ahead, err);
     if (rc == GRAFT_OK && changed != NULL)
         rc = give_up_pages(session, page_count, changed, err);
@@ -297,6 +303,7 @@ enum graft_rc graft_store_reset(struct graft_store_session *session, uint32_t pa
                                         .time_ms = graft_clock_now_ms(store->env->clock)};
     if (rc == GRAFT_OK)
         rc = graft_store_prepare(session, &commit, err);
+    GRAFT_SOMETIMES(rc == GRAFT_OK && commits > 0, "a reset threw local commits away");
     if (rc == GRAFT_OK)
         graft_store_publish(session);
     return rc;

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 #include "base/checksum.h"
 #include "base/cursor.h"
 
@@ -135,6 +136,8 @@ enum graft_rc graft_table_grow(struct graft_store *store, uint32_t page_count,
     uint64_t bytes = 0;
     GRAFT_TRY(graft_map_size(store->map, &bytes, err));
     uint64_t wanted = graft_table_file_bytes(page_count);
+    if (GRAFT_BUGGIFY("table: longer than it need be"))
+        wanted += GRAFT_PIECE_BYTES;
     return bytes >= wanted ? GRAFT_OK : graft_map_resize(store->map, wanted, err);
 }
 
@@ -160,6 +163,7 @@ static enum graft_rc sync_range(struct graft_store *store, uint64_t offset, uint
 {
     enum graft_rc rc = graft_map_sync(store->map, offset, bytes, err);
     /* The system may call the words clean now that it failed to write; see graft_table_mend. */
+    GRAFT_SOMETIMES(rc != GRAFT_OK, "a sync of the table failed");
     if (rc != GRAFT_OK)
         graft_header_store(store, GRAFT_W_SUSPECT, 1);
     return rc;
@@ -212,6 +216,7 @@ enum graft_rc graft_table_mend(struct graft_store *store, struct graft_err *err)
         uint32_t count = words > GRAFT_PAGES_MAX ? GRAFT_PAGES_MAX : (uint32_t)words;
         GRAFT_TRY(touch_words(store, count, err));
     }
+    GRAFT_REACHABLE("the table was written again as a sync of it may have failed");
     uint64_t generation = graft_header_load(store, GRAFT_W_GENERATION);
     (void)graft_shm_cas(store->env->shm, &store->header[GRAFT_W_GENERATION], generation,
                         generation);
@@ -222,6 +227,8 @@ enum graft_rc graft_table_mend(struct graft_store *store, struct graft_err *err)
 enum graft_rc graft_table_mark_dirty(struct graft_store *store, struct graft_err *err)
 {
     if (graft_header_load(store, GRAFT_W_MARKED_DIRTY) != 0)
+        return GRAFT_OK;
+    if (GRAFT_MUTANT("store: the mark of an orderly close stays when something changes"))
         return GRAFT_OK;
     graft_mutex_lock(store->mutex);
     graft_header_store(store, GRAFT_W_CLEAN, 0);
@@ -303,6 +310,8 @@ bool graft_ring_load(struct graft_store *store, uint64_t lsn, struct graft_store
     };
     if (graft_shm_load(&slot[0]) != lsn)
         return false;
+    GRAFT_ALWAYS(snapshot.page_count <= GRAFT_PAGES_MAX,
+                 "a snapshot has no more pages than can be");
     *out = snapshot;
     return true;
 }

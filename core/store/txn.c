@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 
 #define MAP_FIRST_CAPACITY 64U
 #define FOLD_WAIT_MS 60000U
@@ -168,7 +169,9 @@ static enum graft_rc take_slot(struct graft_store_session *session, uint32_t *sl
     struct graft_txn *txn = &session->txn;
     if (txn->slots_max == 0)
         GRAFT_TRY(buffer_init(session, err));
-    if (txn->free_count == 0 && txn->slot_count == txn->slots_max)
+    bool full = txn->slot_count == txn->slots_max ||
+                (txn->slot_count > 0 && GRAFT_BUGGIFY("transaction: spill though there is room"));
+    if (txn->free_count == 0 && full)
         GRAFT_TRY(graft_txn_spill(session, err));
     if (txn->free_count > 0) {
         *slot = txn->free_slots[--txn->free_count];
@@ -227,6 +230,8 @@ enum graft_rc graft_store_write(struct graft_store_session *session, uint32_t pa
         memcpy(slot_bytes(txn, page_bytes, slot), bytes, size);
     txn->lengths[slot] = (uint32_t)size;
     txn->touched = true;
+    GRAFT_ALWAYS(txn->buffered + txn->free_count == txn->slot_count,
+                 "a slot of a transaction's buffer is either used or free");
     if (page > txn->count)
         txn->count = page;
     return GRAFT_OK;
@@ -292,6 +297,7 @@ static enum graft_rc read_spilled(struct graft_store_session *session, uint32_t 
     struct graft_store *store = session->store;
     struct graft_record record;
     bool valid = false;
+    GRAFT_REACHABLE("a transaction read what it had spilled");
     GRAFT_TRY(graft_log_read(store, place, session->txn.generation, &record, bytes,
                              graft_store_page_bytes(store), &valid, err));
     if (!valid || record.page != page || record.kind > GRAFT_RECORD_ZEROS)
