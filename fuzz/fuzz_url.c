@@ -1,5 +1,6 @@
 /* Remote URLs: the bytes as they are, and behind each scheme. What is accepted keeps what url.h
  * promises and, written out again, parses to the same; what is refused has a text of one line. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,17 @@ static void check_accepted(const struct graft_url *url)
     append(text, &used, strcmp(url->repository, "/") == 0 ? "" : url->repository, file);
     append(text, &used, "/", false);
     append(text, &used, url->volume, false);
+    static const char *const styles[] = {"", "&style=path", "&style=virtual"};
+    bool said = url->endpoint[0] != '\0' || url->region[0] != '\0' || url->style != 0;
+    require(!said || url->scheme == GRAFT_SCHEME_S3);
+    char parameters[512] = "";
+    if (url->endpoint[0] != '\0')
+        (void)snprintf(parameters, sizeof parameters, "&endpoint=%s", url->endpoint);
+    if (url->region[0] != '\0')
+        (void)snprintf(parameters + strlen(parameters), 80, "&region=%s", url->region);
+    append(text, &used, said ? "?" : "", false);
+    append(text, &used, parameters + (parameters[0] == '&'), false);
+    append(text, &used, styles[url->style] + (parameters[0] == '\0' && url->style != 0), false);
     struct graft_url again;
     if (used < GRAFT_PATH_BYTES_MAX) {
         require(graft_url_parse(text, &again, NULL) == GRAFT_OK);

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "remote/objects_file.h"
+#include "remote/objects_s3.h"
 
 /* Where implementations keep what is not an object yet. */
 static const char reserved[] = "_tmp";
@@ -35,13 +36,15 @@ enum graft_rc graft_objects_open(struct graft_env *env, const struct graft_url *
     case GRAFT_SCHEME_FILE:
         return graft_objects_file_open(env, url, out, err);
     case GRAFT_SCHEME_S3:
+        return graft_objects_s3_open(env, url, out, err);
     case GRAFT_SCHEME_HTTP:
     case GRAFT_SCHEME_HTTPS:
         break;
     }
     const char *name = scheme_name(url->scheme);
     return graft_err_set(err, GRAFT_EUNSUPPORTED,
-                         "a remote on %s:// is not supported yet: use a file:// remote", name);
+                         "a remote on %s:// is not supported yet: use a file:// or an s3:// remote",
+                         name);
 }
 
 void graft_objects_close(struct graft_objects *objects)

@@ -108,13 +108,11 @@ static int hex_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Decodes the percent-escapes of a file path. `out` has room for all of `text`. */
-static enum graft_rc decode_path(const struct parse *parse, const char *text, char *out)
+/* Decodes percent-escapes. `out` has room for all of `text`. */
+static enum graft_rc decode(const struct parse *parse, const char *text, char *out)
 {
     size_t used = 0;
     while (*text != '\0') {
-        if (*text == '?' || *text == '#')
-            return refuse(parse, "'?' and '#' in a file path are written %3F and %23");
         if (*text != '%') {
             out[used++] = *text++;
             continue;
@@ -126,13 +124,20 @@ static enum graft_rc decode_path(const struct parse *parse, const char *text, ch
         char decoded = (char)(unsigned char)(high * 16 + low);
         if (is_control(decoded))
             return refuse(parse, "an escape stands for a control character");
-        if (decoded == '/')
-            return refuse(parse, "a '/' within a file name cannot be escaped");
         out[used++] = decoded;
         text += 3;
     }
     out[used] = '\0';
     return GRAFT_OK;
+}
+
+static enum graft_rc decode_path(const struct parse *parse, const char *text, char *out)
+{
+    if (strpbrk(text, "?#") != NULL)
+        return refuse(parse, "'?' and '#' in a file path are written %3F and %23");
+    if (strstr(text, "%2f") != NULL || strstr(text, "%2F") != NULL)
+        return refuse(parse, "a '/' within a file name cannot be escaped");
+    return decode(parse, text, out);
 }
 
 /* `path` is what follows the first '/'. */
@@ -165,59 +170,156 @@ static enum graft_rc check_bucket(const struct parse *parse, const char *bucket,
     return GRAFT_OK;
 }
 
-static enum graft_rc check_host(const struct parse *parse, const char *host, size_t length)
+/* What is wrong with "host[:port]" or "[address][:port]"; NULL when nothing is. */
+static const char *host_problem(const char *host, size_t length)
 {
     size_t at = 0;
     if (length > 0 && host[0] == '[') {
         for (at = 1; at < length && host[at] != ']'; at++)
             if (hex_value(host[at]) < 0 && host[at] != ':' && host[at] != '.')
-                return refuse(parse, "the address in brackets is not an IPv6 address");
+                return "the address in brackets is not an IPv6 address";
         if (at == length || at == 1)
-            return refuse(parse, "the address in brackets is not an IPv6 address");
+            return "the address in brackets is not an IPv6 address";
         at++;
     } else {
         while (at < length && (is_alnum(host[at]) || host[at] == '.' || host[at] == '-'))
             at++;
         if (at == 0)
-            return refuse(parse, "it names no host");
+            return "it names no host";
     }
     if (at == length)
-        return GRAFT_OK;
+        return NULL;
     if (host[at] != ':')
-        return refuse(parse, "the host has a character that is not allowed");
+        return "the host has a character that is not allowed";
     unsigned port = 0;
     size_t digits = 0;
     for (at++; at < length && is_digit(host[at]) && digits < 6; at++, digits++)
         port = port * 10 + (unsigned)(host[at] - '0');
     if (at < length || digits == 0 || port == 0 || port > 65535)
-        return refuse(parse, "the port is not a number from 1 to 65535");
+        return "the port is not a number from 1 to 65535";
+    return NULL;
+}
+
+/* ---- What an s3 URL says of its endpoint. */
+
+static const char *const endpoint_example = "http://host:port or https://host";
+
+/* What is wrong with an endpoint; NULL when nothing is, and then it is in `out`. */
+static const char *read_endpoint(const char *text, char out[GRAFT_ENDPOINT_BYTES_MAX])
+{
+    const struct scheme *scheme = find_scheme(text);
+    if (scheme == NULL ||
+        (scheme->scheme != GRAFT_SCHEME_HTTP && scheme->scheme != GRAFT_SCHEME_HTTPS))
+        return "the endpoint begins with neither http:// nor https://";
+    const char *host = text + strlen(scheme->prefix);
+    size_t length = strcspn(host, "/?#");
+    const char *problem = host_problem(host, length);
+    if (problem != NULL)
+        return problem;
+    if (host[length] != '\0' && strcmp(host + length, "/") != 0)
+        return "the endpoint has something behind host and port";
+    size_t all = (size_t)(host - text) + length;
+    if (all >= GRAFT_ENDPOINT_BYTES_MAX)
+        return "the endpoint is too long";
+    for (size_t i = 0; i < all; i++)
+        out[i] = lower(text[i]);
+    out[all] = '\0';
+    return NULL;
+}
+
+enum graft_rc graft_endpoint_parse(const char *text, const char *source,
+                                   char out[GRAFT_ENDPOINT_BYTES_MAX], struct graft_err *err)
+{
+    char quoted[QUOTED_BYTES_MAX];
+    const char *problem = read_endpoint(text, out);
+    if (problem == NULL)
+        return GRAFT_OK;
+    quote(text, quoted);
+    return graft_err_set(err, GRAFT_EINVAL, "%s \"%s\" is not valid: %s; a right one looks like %s",
+                         source, quoted, problem, endpoint_example);
+}
+
+bool graft_region_valid(const char *text)
+{
+    size_t length = 0;
+    for (; text[length] != '\0'; length++)
+        if (!is_alnum(text[length]) && text[length] != '-')
+            return false;
+    return length > 0 && length < GRAFT_REGION_BYTES_MAX;
+}
+
+static enum graft_rc take_parameter(const struct parse *parse, const char *name, size_t name_bytes,
+                                    const char *value, struct graft_url *url)
+{
+    if (name_bytes == 8 && memcmp(name, "endpoint", 8) == 0) {
+        const char *problem = read_endpoint(value, url->endpoint);
+        return problem == NULL ? GRAFT_OK : refuse(parse, problem);
+    }
+    if (name_bytes == 6 && memcmp(name, "region", 6) == 0) {
+        if (!graft_region_valid(value))
+            return refuse(parse, "a region's name has letters, digits and '-'");
+        memcpy(url->region, value, strlen(value) + 1);
+        return GRAFT_OK;
+    }
+    if (name_bytes != 5 || memcmp(name, "style", 5) != 0)
+        return refuse(parse, "its parameters are endpoint, region and style (others stand in the "
+                             "database's URI)");
+    if (strcmp(value, "path") != 0 && strcmp(value, "virtual") != 0)
+        return refuse(parse, "style is path or virtual");
+    url->style = value[0] == 'p' ? GRAFT_S3_STYLE_PATH : GRAFT_S3_STYLE_VIRTUAL;
     return GRAFT_OK;
+}
+
+/* Takes "name=value&name=value" apart. */
+static enum graft_rc parse_parameters(const struct parse *parse, const char *text,
+                                      struct graft_url *url)
+{
+    char escaped[GRAFT_PATH_BYTES_MAX];
+    char value[GRAFT_PATH_BYTES_MAX];
+    for (;;) {
+        size_t length = strcspn(text, "&");
+        size_t name_bytes = strcspn(text, "=&");
+        if (text[name_bytes] != '=')
+            return refuse(parse, "a parameter is written name=value");
+        size_t value_bytes = length - name_bytes - 1;
+        memcpy(escaped, text + name_bytes + 1, value_bytes);
+        escaped[value_bytes] = '\0';
+        GRAFT_TRY(decode(parse, escaped, value));
+        GRAFT_TRY(take_parameter(parse, text, name_bytes, value, url));
+        if (text[length] == '\0')
+            return GRAFT_OK;
+        text += length + 1;
+    }
 }
 
 /* Takes "bucket/path" or "host:port/path" apart. */
 static enum graft_rc parse_authority(const struct parse *parse, const char *rest,
                                      struct graft_url *url, char *path)
 {
-    size_t length = strcspn(rest, "/");
+    size_t length = strcspn(rest, "/?#");
+    size_t all = strcspn(rest, "?#");
     if (memchr(rest, '@', length) != NULL)
         return refuse(parse, "a user or a password does not belong into it");
-    if (strpbrk(rest, "?#") != NULL)
+    if (rest[all] == '#' || (rest[all] == '?' && url->scheme != GRAFT_SCHEME_S3))
         return refuse(parse, "it ends with parameters, which stand in the database's URI instead");
     if (length >= sizeof url->host)
         return refuse(parse, "the host is too long");
+    const char *problem = NULL;
     if (url->scheme == GRAFT_SCHEME_S3)
         GRAFT_TRY(check_bucket(parse, rest, length));
     else
-        GRAFT_TRY(check_host(parse, rest, length));
+        problem = host_problem(rest, length);
+    if (problem != NULL)
+        return refuse(parse, problem);
     memcpy(url->host, rest, length);
-    if (rest[length] == '\0')
+    if (rest[length] != '/')
         return refuse(parse, "it names no volume");
-    rest += length + 1;
-    for (size_t i = 0; rest[i] != '\0'; i++)
+    for (size_t i = length + 1; i < all; i++)
         if (!is_alnum(rest[i]) && strchr("._-/", rest[i]) == NULL)
             return refuse(parse, "the path has a character other than A-Z a-z 0-9 . _ - /");
-    memcpy(path, rest, strlen(rest) + 1);
-    return GRAFT_OK;
+    memcpy(path, rest + length + 1, all - length - 1);
+    path[all - length - 1] = '\0';
+    return rest[all] == '?' ? parse_parameters(parse, rest + all + 1, url) : GRAFT_OK;
 }
 
 enum graft_rc graft_url_parse(const char *text, struct graft_url *out, struct graft_err *err)

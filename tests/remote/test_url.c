@@ -127,7 +127,7 @@ Test(url, parameters_are_refused)
 {
     expect_refused_and_quoted("file:///a/app?x=1", "%3F");
     expect_refused_and_quoted("file:///a/app#x", "%23");
-    expect_refused_and_quoted("s3://bucket/app?region=x", "parameters");
+    expect_refused_and_quoted("s3://bucket/app?timeout=x", "parameters");
     expect_refused_and_quoted("https://host/app#x", "parameters");
 }
 
