@@ -19,6 +19,7 @@ struct life {
     struct workload_session session;
     uint32_t failures;   /* in a row */
     uint32_t reopenings; /* since something worked */
+    bool is_open;
 };
 
 /* The tables every workload has, then its own. */
@@ -72,6 +73,7 @@ int workload_design_check(struct workload_client *client, const struct workload_
 static int open_life(struct life *life, uint32_t ops_before)
 {
     int rc = workload_session_open(&life->session, life->client, life->design->sql, ops_before);
+    life->is_open = rc == SQLITE_OK;
     return rc == SQLITE_OK ? workload_survey(&life->session) : rc;
 }
 
@@ -176,29 +178,28 @@ static bool is_beyond_use(int rc)
            primary == SQLITE_CANTOPEN;
 }
 
-/* After a failure: waits, longer each time, and opens the database again when it goes on. Returns
- * the code that ends the client, or SQLITE_OK. */
-static int recover(struct life *life, int rc)
+/* After a failure: waits, longer each time, and opens the database again when it goes on, or was
+ * never open. Returns what that came to; `*gives_up` when it was tried often enough. */
+static int recover(struct life *life, int rc, bool *gives_up)
 {
     think(life, BACK_OFF_MS << (life->failures < 4 ? life->failures : 4));
     life->failures++;
     bool again = is_beyond_use(rc) || life->failures >= FAILURES_BEFORE_REOPENING;
-    if (!again)
+    if (!again && life->is_open)
         return SQLITE_OK;
-    if (life->reopenings >= REOPENINGS_MAX)
+    *gives_up = life->reopenings >= REOPENINGS_MAX;
+    if (*gives_up)
         return rc;
     GRAFT_REACHABLE("a client opens the database again to get over failures");
-    int opened = reopen(life);
-    if (opened != SQLITE_OK)
-        life->failures = FAILURES_BEFORE_REOPENING;
-    return SQLITE_OK;
+    return reopen(life);
 }
 
 int workload_design_drive(struct workload_client *client, const struct workload_design *design)
 {
     struct life life = {.client = client, .design = design};
+    bool gives_up = false;
     int rc = open_life(&life, 0);
-    while (goes_on(&life)) {
+    while (!gives_up && goes_on(&life)) {
         if (rc == SQLITE_OK)
             rc = workload_once_in(client, 4) ? burst(&life) : one_thing(&life);
         if (rc == SQLITE_OK) {
@@ -209,9 +210,7 @@ int workload_design_drive(struct workload_client *client, const struct workload_
         }
         GRAFT_SOMETIMES((rc & 0xff) == SQLITE_BUSY, "a client is told to try again");
         GRAFT_SOMETIMES((rc & 0xff) == SQLITE_IOERR, "a client's call fails in mid-work");
-        rc = recover(&life, rc);
-        if (rc != SQLITE_OK)
-            break;
+        rc = recover(&life, rc, &gives_up);
     }
     workload_session_close(&life.session);
     return goes_on(&life) ? rc : SQLITE_OK;
