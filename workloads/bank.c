@@ -7,6 +7,7 @@
 
 #include "base/catalogue.h"
 #include "workloads/drive.h"
+#include "workloads/serial.h"
 
 #define ACCOUNTS 16
 #define PARCELS 12
@@ -223,22 +224,6 @@ static int check_rows(struct workload_session *session, enum statement which, in
     return rc;
 }
 
-static int count_strays(struct workload_session *session)
-{
-    sqlite3_stmt *statement = NULL;
-    int rc = workload_statement(session, COUNT_STRAYS, &statement);
-    if (rc != SQLITE_OK)
-        return rc;
-    rc = sqlite3_step(statement);
-    if (rc == SQLITE_ROW && sqlite3_column_int64(statement, 0) != 0)
-        workload_violated(session->client, "a transaction is there in part",
-                          "%d rows are of transactions that are not there",
-                          sqlite3_column_int(statement, 0));
-    rc = rc == SQLITE_ROW ? SQLITE_OK : workload_judge(session, rc, "counting strays");
-    (void)sqlite3_reset(statement);
-    return rc;
-}
-
 static int check_in_transaction(struct workload_session *session, int64_t balances[ACCOUNTS])
 {
     int64_t accounts = 0;
@@ -248,7 +233,8 @@ static int check_in_transaction(struct workload_session *session, int64_t balanc
     if (rc == SQLITE_OK)
         rc = check_rows(session, READ_PARCELS, &parcels, NULL);
     if (rc == SQLITE_OK)
-        rc = count_strays(session);
+        rc = workload_expect_none(session, COUNT_STRAYS, "a transaction is there in part",
+                                  "rows are of transactions that are not there");
     if (rc != SQLITE_OK)
         return rc;
     for (int i = 0; i < ACCOUNTS; i++)

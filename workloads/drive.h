@@ -52,6 +52,8 @@ int workload_design_finish(struct workload_client *client, const struct workload
         .finish = name_##_finish,                             \
     };
 
+extern const struct workload workload_append;
 extern const struct workload workload_bank;
+extern const struct workload workload_register;
 
 #endif

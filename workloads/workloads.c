@@ -5,6 +5,8 @@
 
 const struct workload *const workloads[] = {
     &workload_bank,
+    &workload_register,
+    &workload_append,
     NULL,
 };
 

@@ -67,14 +67,14 @@ static void finish(const struct workload *workload)
 Test(workloads, find_nothing_wrong_with_a_sound_system)
 {
     for (size_t i = 0; workloads[i] != NULL; i++) {
-        set_up_and_drive(workloads[i], 30);
+        set_up_and_drive(workloads[i], 12);
         settle();
         finish(workloads[i]);
         expect_no_violation(workloads[i]->name);
-        cr_assert_gt(count_outcomes(WORKLOAD_TRANSACTION, WORKLOAD_OK), 200, "%s",
+        cr_assert_gt(count_outcomes(WORKLOAD_TRANSACTION, WORKLOAD_OK), 100, "%s",
                      workloads[i]->name);
-        cr_assert_gt(count_outcomes(WORKLOAD_PUSH, WORKLOAD_OK), 20, "%s", workloads[i]->name);
-        cr_assert_gt(count_outcomes(WORKLOAD_RESET, WORKLOAD_OK), 3, "%s", workloads[i]->name);
+        cr_assert_gt(count_outcomes(WORKLOAD_PUSH, WORKLOAD_OK), 10, "%s", workloads[i]->name);
+        cr_assert_gt(count_outcomes(WORKLOAD_RESET, WORKLOAD_OK), 2, "%s", workloads[i]->name);
         kit_fini();
         kit_init();
     }
