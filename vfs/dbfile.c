@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "base/catalogue.h"
 #include "vfs/pragma.h"
 #include "vfs/super.h"
 
@@ -121,16 +122,21 @@ static int dbfile_lock(sqlite3_file *base, int level)
      * on. */
     bool writes = level >= SQLITE_LOCK_RESERVED || (file->exclusive && !file->read_only);
     if (rc == GRAFT_OK && writes) {
-        rc = become_writer(file, &err);
+        bool refuse = !graft_write_is_open(file->session) && GRAFT_BUGGIFY("vfs: busy for nothing");
+        rc = refuse ? graft_err_set(&err, GRAFT_EBUSY, "busy") : become_writer(file, &err);
+        GRAFT_SOMETIMES(rc == GRAFT_ESTALE, "a connection wanted to write on an old snapshot");
         if (rc != GRAFT_OK && from_none && !file->sticky)
             unpin(file);
     }
     if (rc != GRAFT_OK)
         return graft_sqlite_fail(rc, GRAFT_DOING_LOCK, &err);
+    GRAFT_ALWAYS(file->pinned, "whoever has a lock has a snapshot");
     if (!file->seen) {
         file->seen = true;
         file->cache_lsn = file->snapshot.lsn;
     }
+    if (from_none && !writes && GRAFT_MUTANT("vfs: SHARED pins no snapshot"))
+        unpin(file);
     file->lock = level;
     return SQLITE_OK;
 }
@@ -143,6 +149,7 @@ static int dbfile_unlock(sqlite3_file *base, int level)
     struct graft_err err;
     graft_err_clear(&err);
     enum graft_rc rc = abandon_write(file, &err);
+    GRAFT_ALWAYS(!graft_write_is_open(file->session), "a connection without a lock writes nothing");
     file->write = GRAFT_DBFILE_CLEAN;
     file->lock = level;
     if (level == SQLITE_LOCK_NONE && !file->sticky)
@@ -236,7 +243,12 @@ static int read_pinned(struct graft_dbfile *file, void *out, int amount, sqlite3
     enum graft_rc rc;
     bool asks_version = amount == GRAFT_VERSION_BYTES && offset == GRAFT_VERSION_OFFSET;
     if (asks_version && file->lock != SQLITE_LOCK_NONE) {
-        if (file->cache_lsn != file->snapshot.lsn) {
+        bool stale = file->cache_lsn != file->snapshot.lsn;
+        GRAFT_SOMETIMES(stale, "the pager's cache was of another snapshot");
+        GRAFT_SOMETIMES(!stale, "the pager's cache was of the pinned snapshot");
+        if (stale && GRAFT_MUTANT("vfs: the pager keeps its cache over commits of others"))
+            stale = false;
+        if (stale || GRAFT_BUGGIFY("vfs: the pager's cache is not believed")) {
             falsify_version(file, out);
             return SQLITE_OK;
         }
@@ -401,6 +413,8 @@ static enum graft_rc prepare(struct graft_dbfile *file, const char *super, struc
     /* As in WAL mode, FULL syncs each commit and NORMAL none. With several files the others rely on
      * this one being there once the super-journal is gone. */
     bool full = file->synchronous >= 2 || (super != NULL && file->synchronous == 1);
+    if (GRAFT_MUTANT("vfs: FULL is taken for NORMAL"))
+        full = false;
     if (super != NULL)
         GRAFT_TRY(graft_super_mark(file, super, err));
     return graft_write_prepare(file->session, full ? GRAFT_DURABILITY_FULL : GRAFT_DURABILITY_NONE,
@@ -410,6 +424,7 @@ static enum graft_rc prepare(struct graft_dbfile *file, const char *super, struc
 static int commit_phase_one(struct graft_dbfile *file, const char *super)
 {
     if (file->write == GRAFT_DBFILE_FAILED) {
+        GRAFT_REACHABLE("the pager played back what was rolled back already");
         file->write = GRAFT_DBFILE_CLEAN; /* the end of the pager's playback */
         return SQLITE_OK;
     }
@@ -422,6 +437,7 @@ static int commit_phase_one(struct graft_dbfile *file, const char *super)
         file->write = GRAFT_DBFILE_PREPARED;
         return SQLITE_OK;
     }
+    GRAFT_REACHABLE("a commit failed in its first phase");
     int code = graft_sqlite_fail(rc, GRAFT_DOING_COMMIT, &err);
     (void)abandon_write(file, NULL);
     file->write = GRAFT_DBFILE_FAILED;
@@ -436,8 +452,10 @@ static int commit_phase_two(struct graft_dbfile *file)
         return SQLITE_OK;
     if (file->marked)
         graft_super_unmark(file);
+    GRAFT_ALWAYS(graft_write_is_prepared(file->session), "what is committed was prepared");
     /* The role ends with the unlock that follows, or, with locking_mode=EXCLUSIVE, does not. */
-    graft_write_publish_keep(file->session);
+    if (!GRAFT_MUTANT("vfs: a commit ends without being published"))
+        graft_write_publish_keep(file->session);
     file->header_pages = 0;
     file->write = GRAFT_DBFILE_CLEAN;
     file->size_final = true;

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/catalogue.h"
 #include "vfs/dbfile.h"
 
 #define CAPACITY_MIN ((size_t)16 << 10)
@@ -65,6 +66,7 @@ static enum graft_rc flush_window(sqlite3_file *file, struct graft_err *err)
     size_t bytes = (size_t)(store->size - store->flushed);
     GRAFT_TRY(graft_file_write(store->file, store->flushed, store->bytes, bytes, err));
     store->flushed = store->size;
+    GRAFT_REACHABLE("a rollback journal outgrew its memory");
     return GRAFT_OK;
 }
 
@@ -74,7 +76,8 @@ static enum graft_rc make_room(sqlite3_file *file, struct graft_err *err)
     struct graft_journal_store *store = store_of(file);
     if (store->size - store->flushed < store->capacity)
         return GRAFT_OK;
-    if (store->capacity == GRAFT_JOURNAL_MEMORY_BYTES)
+    if (store->capacity == GRAFT_JOURNAL_MEMORY_BYTES ||
+        (store->capacity > 0 && GRAFT_BUGGIFY("journal: a small window")))
         return flush_window(file, err);
     size_t capacity = store->capacity == 0 ? CAPACITY_MIN : store->capacity * 2;
     if (capacity > GRAFT_JOURNAL_MEMORY_BYTES)
@@ -106,6 +109,8 @@ static enum graft_rc append(sqlite3_file *file, const uint8_t *from, uint64_t co
         }
         store->size += part;
         count -= part;
+        GRAFT_ALWAYS(store->flushed <= store->size,
+                     "a rollback journal has what was flushed of it");
     }
     return GRAFT_OK;
 }
@@ -159,6 +164,8 @@ static int journal_read(sqlite3_file *file, void *bytes, int amount, sqlite3_int
     uint64_t there = at < store->size ? store->size - at : 0;
     if (there > count)
         there = count;
+    if (at > 0 && GRAFT_MUTANT("vfs: a rollback journal gives nothing back"))
+        there = 0;
     uint64_t missing = count - there;
     if (there > 0 && at < store->flushed) {
         uint64_t part = store->flushed - at < there ? store->flushed - at : there;

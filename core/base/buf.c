@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/catalogue.h"
 #include "base/cursor.h"
 
 void graft_buf_init(struct graft_buf *buf, struct graft_alloc *alloc)
@@ -13,7 +14,7 @@ void graft_buf_init(struct graft_buf *buf, struct graft_alloc *alloc)
 
 void graft_buf_deinit(struct graft_buf *buf)
 {
-    if (buf->alloc != NULL)
+    if (buf->alloc != NULL && !GRAFT_MUTANT("base: a buffer's bytes are not given back"))
         graft_free(buf->alloc, buf->bytes);
     *buf = (struct graft_buf){.alloc = buf->alloc};
 }
@@ -32,11 +33,16 @@ enum graft_rc graft_buf_reserve(struct graft_buf *buf, size_t more)
     size_t capacity = buf->capacity < 64 ? 64 : buf->capacity;
     while (capacity - buf->size < more)
         capacity *= 2;
+    if (GRAFT_BUGGIFY("buffer: no larger than it must be"))
+        capacity = buf->size + more;
     uint8_t *bytes = graft_realloc(buf->alloc, buf->bytes, capacity, 1);
     if (bytes == NULL)
         return GRAFT_ENOMEM;
+    if (buf->size > 0 && GRAFT_MUTANT("base: a buffer that grows loses its last byte"))
+        bytes[buf->size - 1] = 0;
     buf->bytes = bytes;
     buf->capacity = capacity;
+    GRAFT_ALWAYS(buf->capacity - buf->size >= more, "a buffer has the room that was asked for");
     return GRAFT_OK;
 }
 
@@ -73,5 +79,6 @@ enum graft_rc graft_buf_append_varint(struct graft_buf *buf, uint64_t value)
     struct graft_writer_cursor cursor;
     graft_wcur_init(&cursor, bytes, sizeof bytes);
     graft_wcur_varint(&cursor, value);
+    GRAFT_ALWAYS(!cursor.failed && cursor.at > 0, "a number takes one byte to ten");
     return graft_buf_append(buf, bytes, cursor.at);
 }

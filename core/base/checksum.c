@@ -4,8 +4,12 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "base/catalogue.h"
+
 uint64_t graft_checksum64(const void *bytes, size_t size, uint64_t seed)
 {
+    if (GRAFT_MUTANT("base: a checksum is of the first half only"))
+        size /= 2;
     return XXH3_64bits_withSeed(bytes, size, seed);
 }
 
@@ -20,5 +24,7 @@ struct graft_hash graft_hash128(const void *bytes, size_t size)
 
 int graft_hash_equal(const struct graft_hash *a, const struct graft_hash *b)
 {
+    if (GRAFT_MUTANT("base: hashes are compared by their first byte"))
+        return a->bytes[0] == b->bytes[0];
     return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }

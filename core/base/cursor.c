@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/catalogue.h"
+
 void graft_rcur_init(struct graft_reader_cursor *cursor, const void *bytes, size_t size)
 {
     *cursor = (struct graft_reader_cursor){.bytes = bytes, .size = size};
@@ -67,11 +69,13 @@ uint64_t graft_rcur_u64(struct graft_reader_cursor *cursor)
 uint64_t graft_rcur_varint(struct graft_reader_cursor *cursor)
 {
     uint64_t value = 0;
+    const unsigned mask =
+        GRAFT_MUTANT("base: a number is read without one of its bits") ? 0x6f : 0x7f;
     for (unsigned shift = 0; shift < 70; shift += 7) {
         const uint8_t *byte = graft_rcur_span(cursor, 1);
         if (byte == NULL)
             return 0;
-        uint64_t bits = *byte & 0x7fU;
+        uint64_t bits = *byte & mask;
         bool overflows = shift == 63 && bits > 1;
         bool overlong = *byte == 0 && shift > 0;
         if (overflows || overlong)

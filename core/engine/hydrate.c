@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/catalogue.h"
 #include "engine/sync.h"
 
 struct wanted_frame {
@@ -121,6 +122,8 @@ static bool joins(const struct wanted_frame *first, const struct wanted_frame *l
                   const struct wanted_frame *next)
 {
     uint64_t last_end = last->offset + last->stored_bytes;
+    if (GRAFT_BUGGIFY("hydrate: a request a frame"))
+        return false;
     return graft_object_ref_compare(&first->object, &next->object) == 0 &&
            next->offset >= last_end && next->offset - last_end <= GAP_BYTES_MAX &&
            next->offset + next->stored_bytes - first->offset <= GRAFT_GET_BYTES_MAX;

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "base/catalogue.h"
 #include "base/cursor.h"
 #include "base/path.h"
 #include "engine/sync.h"
@@ -150,6 +151,10 @@ static enum graft_rc record_done(struct graft_sync *sync, const struct graft_pen
         .remote_hash = graft_hash128(pending->object.bytes, pending->object.size),
         .pushed_lsn = pending->local_lsn,
     };
+    GRAFT_ALWAYS(pending->remote_lsn > sync->state.remote_lsn,
+                 "a push goes forward in the remote's log");
+    if (GRAFT_MUTANT("engine: what was committed during a push counts as pushed"))
+        state.pushed_lsn = graft_sync_newest_lsn(sync->volume);
     GRAFT_TRY(graft_sync_note(sync, &state, err));
     GRAFT_TRY(graft_pending_drop(sync->volume, err));
 
@@ -184,11 +189,23 @@ enum graft_rc graft_pending_send(struct graft_sync *sync, const struct graft_pen
     bool won = false;
     enum graft_rc rc = graft_remote_put_commit(
         sync->remote, pending->remote_lsn, pending->object.bytes, pending->object.size, &won, err);
+    if ((rc == GRAFT_EINDOUBT || rc == GRAFT_EUNREACHABLE) &&
+        GRAFT_MUTANT("engine: a push in doubt is taken for landed")) {
+        won = true;
+        rc = GRAFT_OK;
+    }
     bool ours = won;
     if (rc == GRAFT_OK && !won)
         rc = find_winner(sync, pending, &ours, err);
+    GRAFT_SOMETIMES(rc == GRAFT_OK && ours && !won,
+                    "a commit that was sent again was there already");
+    GRAFT_SOMETIMES(rc == GRAFT_OK && !ours, "a push lost its place to another replica");
+    if (rc == GRAFT_OK && !ours &&
+        GRAFT_MUTANT("engine: a push that lost its place is taken for landed"))
+        ours = true;
     if (rc == GRAFT_OK && ours)
         return record_done(sync, pending, err);
+    GRAFT_SOMETIMES(rc != GRAFT_OK && !is_definite(rc), "the outcome of a push stayed open");
     if (rc != GRAFT_OK && rc != GRAFT_EFOREIGN && !is_definite(rc))
         return rc;
 

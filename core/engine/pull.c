@@ -2,6 +2,7 @@
  * "remote" and are fetched when somebody asks for them; the pages that travel inside the newest
  * commit object are here already and go in at once. */
 #include "base/assert.h"
+#include "base/catalogue.h"
 #include "engine/sync.h"
 
 static enum graft_rc no_memory(struct graft_err *err)
@@ -81,9 +82,13 @@ static enum graft_rc commit_pull(struct graft_sync *sync, const struct graft_vie
         .sync = &state,
         .time_ms = graft_clock_now_ms(volume->env->clock),
     };
-    GRAFT_TRY(mark_remote(sync, changed, err));
-    GRAFT_TRY(graft_store_write_page_count(sync->session, view->commit.page_count, err));
-    GRAFT_TRY(write_inline(sync, view, object, err));
+    GRAFT_ALWAYS(view->commit.lsn > before.remote_lsn, "a pull goes forward in the remote's log");
+    if (!GRAFT_MUTANT("engine: a pull leaves held pages that changed as they are"))
+        GRAFT_TRY(mark_remote(sync, changed, err));
+    if (!GRAFT_MUTANT("engine: a pull does not take over the page count"))
+        GRAFT_TRY(graft_store_write_page_count(sync->session, view->commit.page_count, err));
+    if (!GRAFT_BUGGIFY("pull: leave the pages that came along in the remote"))
+        GRAFT_TRY(write_inline(sync, view, object, err));
     GRAFT_TRY(graft_store_prepare(sync->session, &commit, err));
     graft_store_publish(sync->session);
     sync->state = state;
@@ -103,6 +108,9 @@ static enum graft_rc accept(struct graft_sync *sync, const struct graft_view *vi
     uint64_t commits = 0;
     enum graft_rc rc = graft_store_ahead(volume->store, 0, &ahead, &commits, err);
     graft_pageset_deinit(&ahead);
+    GRAFT_SOMETIMES(rc == GRAFT_OK && commits > 0, "a pull found that both sides had moved");
+    if (GRAFT_MUTANT("engine: a pull goes over local commits"))
+        commits = 0;
     if (rc == GRAFT_OK && commits > 0)
         rc = graft_err_set(
             err, GRAFT_EDIVERGED,
@@ -134,6 +142,9 @@ static enum graft_rc pull(struct graft_sync *sync, struct graft_sync_result *out
     uint64_t before = sync->state.remote_lsn;
     uint64_t pages = 0;
     enum graft_rc rc = graft_sync_newest(sync, &newest, &view, &object, err);
+    GRAFT_SOMETIMES(rc == GRAFT_OK && newest == before, "a pull found nothing new");
+    GRAFT_SOMETIMES(rc == GRAFT_OK && before > 0 && newest > before + 1,
+                    "a pull went over several remote commits");
     if (rc == GRAFT_OK && newest > before) {
         /* A replica that holds nothing yet has nothing to mark. */
         if (before > 0 && graft_view_changed_since(view, before, &changed) != GRAFT_OK)
@@ -211,6 +222,8 @@ static enum graft_rc drop_local(struct graft_sync *sync, const struct graft_view
     enum graft_rc rc = graft_store_ahead(volume->store, 0, &ahead, dropped, err);
     graft_pageset_deinit(&ahead);
     bool needed = *dropped > 0 || view->commit.lsn != sync->state.remote_lsn;
+    if (GRAFT_MUTANT("engine: a reset keeps held pages that the remote changed"))
+        changed = NULL;
     if (rc == GRAFT_OK && needed)
         rc = graft_store_reset(sync->session, view->commit.page_count, changed, &state, err);
     struct graft_err ignored;

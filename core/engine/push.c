@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 #include "engine/sync.h"
 
 /* A frame that waits for its object's id. */
@@ -124,16 +125,17 @@ static enum graft_rc close_frame(struct builder *build, struct graft_err *err)
         return no_memory(err);
     build->filling_count = 0;
     build->raw_bytes = 0;
-    if (build->bytes.size >= GRAFT_SEGMENT_BYTES_MAX)
+    if (build->bytes.size >= GRAFT_SEGMENT_BYTES_MAX || GRAFT_BUGGIFY("push: a segment a frame"))
         return send_segment(build, err);
     return GRAFT_OK;
 }
 
 static enum graft_rc add_page(struct builder *build, uint32_t page, struct graft_err *err)
 {
-    bool full =
-        build->filling_count == GRAFT_FRAME_PAGES_MAX ||
-        (build->filling_count > 0 && build->raw_bytes + build->page_bytes > GRAFT_FRAME_RAW_BYTES);
+    bool full = build->filling_count == GRAFT_FRAME_PAGES_MAX ||
+                (build->filling_count > 0 &&
+                 build->raw_bytes + build->page_bytes > GRAFT_FRAME_RAW_BYTES) ||
+                (build->filling_count > 0 && GRAFT_BUGGIFY("push: a frame a page"));
     if (full)
         GRAFT_TRY(close_frame(build, err));
     uint8_t *bytes = build->raw + build->raw_bytes;
@@ -158,7 +160,10 @@ static enum graft_rc add_pages(struct builder *build, const struct graft_pageset
     }
     GRAFT_TRY(close_frame(build, err));
     size_t inline_bytes = build->bytes.size - GRAFT_SEGMENT_HEADER_BYTES;
-    if (!build->segmented && inline_bytes <= GRAFT_INLINE_BYTES_MAX) {
+    bool few = inline_bytes <= GRAFT_INLINE_BYTES_MAX && !GRAFT_BUGGIFY("push: no page inline");
+    GRAFT_SOMETIMES(!build->segmented && few, "the pages of a push stand in its commit");
+    GRAFT_SOMETIMES(build->segmented || !few, "the pages of a push stand in segments");
+    if (!build->segmented && few) {
         struct graft_object_ref object = {.kind = GRAFT_OBJECT_COMMIT,
                                           .commit_lsn = build->remote_lsn};
         return place_frames(build, &object, GRAFT_SEGMENT_HEADER_BYTES, err);
@@ -190,6 +195,8 @@ static enum graft_rc write_checkpoint(struct graft_sync *sync, const struct graf
     if (rc == GRAFT_OK)
         rc = graft_remote_put_checkpoint(sync->remote, checkpoint.lsn, object.bytes, object.size,
                                          err);
+    GRAFT_SOMETIMES(rc == GRAFT_OK, "a push wrote a checkpoint");
+    GRAFT_SOMETIMES(rc == GRAFT_OK && base->base != NULL, "a checkpoint followed another one");
     graft_buf_deinit(&object);
     graft_checkpoint_deinit(&checkpoint);
     return rc;
@@ -201,7 +208,8 @@ static enum graft_rc checkpoint_due(const struct graft_view *base, struct graft_
     struct graft_buf bytes;
     graft_buf_init(&bytes, alloc);
     enum graft_rc rc = graft_pagemap_encode(&base->commit.map, &bytes);
-    *due = bytes.size > GRAFT_SINCE_BYTES_MAX;
+    *due = bytes.size > GRAFT_SINCE_BYTES_MAX ||
+           GRAFT_BUGGIFY("push: a checkpoint though none is due");
     graft_buf_deinit(&bytes);
     return rc;
 }
@@ -256,6 +264,8 @@ static enum graft_rc build_object(struct graft_sync *sync,
     commit.page_count = snapshot->page_count;
     commit.changed_count = (uint32_t)pages->page_count;
     commit.variable = config->variable;
+    GRAFT_ALWAYS(commit.lsn == (base == NULL ? 1 : base->commit.lsn + 1),
+                 "a remote commit follows the one that it is built on");
 
     struct builder build;
     enum graft_rc rc = builder_init(&build, sync, commit.lsn, err);
@@ -294,7 +304,10 @@ static void keep_view(struct graft_sync *sync, const struct graft_buf *object)
  * failed is healed by the next append, which a note is. */
 static enum graft_rc make_durable(struct graft_sync *sync, struct graft_err *err)
 {
+    if (GRAFT_MUTANT("engine: a push sends what a crash may still take from here"))
+        return GRAFT_OK;
     enum graft_rc rc = graft_store_flush(sync->volume->store, err);
+    GRAFT_SOMETIMES(rc == GRAFT_EIO, "a push found the log in doubt");
     return rc == GRAFT_EIO ? graft_sync_note(sync, &sync->state, err) : rc;
 }
 
@@ -333,7 +346,7 @@ static enum graft_rc push_pages(struct graft_sync *sync,
     graft_view_release(volume, base);
     if (rc == GRAFT_OK)
         rc = make_durable(sync, err);
-    if (rc == GRAFT_OK)
+    if (rc == GRAFT_OK && !GRAFT_MUTANT("engine: a push is sent without a record of it"))
         rc = graft_pending_save(sync, &pending, err);
     if (rc == GRAFT_OK)
         rc = graft_pending_send(sync, &pending, err);
@@ -353,6 +366,8 @@ static enum graft_rc push(struct graft_sync *sync, struct graft_sync_result *out
     graft_pageset_init(&pages, volume->env->alloc);
     uint64_t commits = 0;
     enum graft_rc rc = graft_store_ahead(volume->store, snapshot.lsn, &pages, &commits, err);
+    GRAFT_SOMETIMES(rc == GRAFT_OK && commits > 1, "a push rolled several commits into one");
+    GRAFT_SOMETIMES(rc == GRAFT_OK && commits == 0, "a push had nothing to send");
     if (rc == GRAFT_OK && commits > 0) {
         graft_pageset_cut(&pages, snapshot.page_count);
         rc = push_pages(sync, &snapshot, &pages, err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 #include "base/path.h"
 #include "engine/settings.h"
 
@@ -27,7 +28,8 @@ static enum graft_rc take_lock(struct graft_sync *sync, struct graft_err *err)
     for (uint32_t waited_ms = 0;; waited_ms += WRITER_WAIT_STEP_MS) {
         bool granted = false;
         GRAFT_TRY(graft_lock_try(sync->locks, SYNC_LOCK_INDEX, true, &granted, err));
-        if (granted)
+        GRAFT_SOMETIMES(!granted, "a sync waited for that of another process");
+        if (granted || GRAFT_MUTANT("engine: processes do not wait for each other's syncs"))
             return GRAFT_OK;
         if (waited_ms >= WRITER_WAIT_MS)
             return graft_err_set(err, GRAFT_EBUSY, "another process is syncing %s",
@@ -56,7 +58,10 @@ static enum graft_rc settle(struct graft_sync *sync, struct graft_err *err)
     struct graft_pending pending;
     enum graft_rc rc = graft_pending_load(sync->volume, &pending, err);
     if (rc == GRAFT_OK) {
-        if (pending.remote_lsn <= sync->state.remote_lsn)
+        GRAFT_SOMETIMES(pending.remote_lsn <= sync->state.remote_lsn,
+                        "a push was recorded, and its record still there");
+        if (pending.remote_lsn <= sync->state.remote_lsn ||
+            GRAFT_MUTANT("engine: a push in doubt is forgotten"))
             rc = graft_pending_drop(sync->volume, err);
         else if (!is_ours(sync->volume, &pending))
             rc = graft_err_set(err, GRAFT_EFOREIGN,
@@ -64,6 +69,10 @@ static enum graft_rc settle(struct graft_sync *sync, struct graft_err *err)
                                sync->volume->directory);
         else
             rc = graft_pending_send(sync, &pending, err);
+        GRAFT_SOMETIMES(rc == GRAFT_OK, "an unfinished push was settled as landed");
+        GRAFT_SOMETIMES(rc == GRAFT_EDIVERGED, "an unfinished push was settled as lost");
+        GRAFT_SOMETIMES(rc != GRAFT_OK && rc != GRAFT_EDIVERGED,
+                        "an unfinished push stayed in doubt");
         graft_buf_deinit(&pending.object);
     }
     /* That the push lost its place is news for the verb at hand, which finds the newer commit by
@@ -91,6 +100,8 @@ enum graft_rc graft_sync_begin(struct graft_sync *sync, struct graft_volume *vol
     GRAFT_TRY(take_lock(sync, err));
     GRAFT_TRY(graft_store_session_open(volume->store, &sync->session, err));
     GRAFT_TRY(graft_store_sync_state(volume->store, &sync->state, err));
+    GRAFT_ALWAYS(sync->state.pushed_lsn <= graft_sync_newest_lsn(volume),
+                 "no more is pushed than was committed");
     return settle(sync, err);
 }
 
@@ -112,10 +123,13 @@ enum graft_rc graft_sync_end(struct graft_sync *sync, enum graft_rc rc, const st
 enum graft_rc graft_sync_write_begin(struct graft_sync *sync, struct graft_err *err)
 {
     struct graft_env *env = sync->volume->env;
+    if (GRAFT_BUGGIFY("sync: wait before becoming the writer"))
+        graft_task_sleep_ms(env->tasks, WRITER_WAIT_STEP_MS);
     for (uint32_t waited_ms = 0;; waited_ms += WRITER_WAIT_STEP_MS) {
         graft_store_end(sync->session);
         enum graft_rc rc = graft_store_write_begin(sync->session, err);
         bool again = rc == GRAFT_EBUSY || rc == GRAFT_ESTALE;
+        GRAFT_SOMETIMES(rc == GRAFT_EBUSY, "a sync waited for a local writer");
         if (!again || waited_ms >= WRITER_WAIT_MS)
             return rc;
         graft_task_sleep_ms(env->tasks, WRITER_WAIT_STEP_MS);
@@ -125,6 +139,8 @@ enum graft_rc graft_sync_write_begin(struct graft_sync *sync, struct graft_err *
 enum graft_rc graft_sync_note(struct graft_sync *sync, const struct graft_sync_state *state,
                               struct graft_err *err)
 {
+    GRAFT_ALWAYS(state->remote_lsn >= sync->state.remote_lsn,
+                 "a note does not go back in the remote's log");
     GRAFT_TRY(graft_sync_write_begin(sync, err));
     enum graft_rc rc = graft_store_note(sync->session, state, err);
     enum graft_rc ended = graft_store_rollback(sync->session, rc == GRAFT_OK ? err : NULL);

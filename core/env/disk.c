@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 #include "base/limits.h"
 
 #define SPACES_MAX 8U
@@ -58,6 +59,7 @@ enum graft_rc graft_file_readv(struct graft_file *file, uint64_t offset,
     GRAFT_ASSERT(read <= wanted);
     disk->counts.reads += 1;
     disk->counts.bytes_read += read;
+    GRAFT_SOMETIMES(read < wanted, "a read met the end of a file");
     *got = read;
     return GRAFT_OK;
 }
@@ -85,6 +87,11 @@ enum graft_rc graft_file_writev(struct graft_file *file, uint64_t offset,
         return GRAFT_OK;
     struct graft_disk *disk = file->disk;
     disk->counts.writes += 1;
+    if (count > 1 && GRAFT_MUTANT("env: a gathered write leaves its first span out")) {
+        offset += spans->size;
+        spans++;
+        count--;
+    }
     GRAFT_TRY(disk->ops->write(file, offset, spans, count, err));
     disk->counts.bytes_written += total;
     return GRAFT_OK;
@@ -94,7 +101,11 @@ enum graft_rc graft_file_sync(struct graft_file *file, struct graft_err *err)
 {
     GRAFT_ASSERT(file != NULL);
     file->disk->counts.syncs += 1;
-    return file->disk->ops->sync(file, err);
+    enum graft_rc rc = file->disk->ops->sync(file, err);
+    GRAFT_SOMETIMES(rc != GRAFT_OK, "a sync of a file failed");
+    if (GRAFT_MUTANT("env: a failed sync of a file is success"))
+        rc = GRAFT_OK;
+    return rc;
 }
 
 enum graft_rc graft_file_size(struct graft_file *file, uint64_t *bytes, struct graft_err *err)
@@ -150,7 +161,9 @@ enum graft_rc graft_disk_rename(struct graft_disk *disk, const char *from, const
                                 bool replace, struct graft_err *err)
 {
     GRAFT_ASSERT(disk != NULL && from != NULL && to != NULL);
-    return disk->ops->rename(disk, from, to, replace, err);
+    enum graft_rc rc = disk->ops->rename(disk, from, to, replace, err);
+    GRAFT_SOMETIMES(rc == GRAFT_EIO, "a rename failed");
+    return rc;
 }
 
 enum graft_rc graft_disk_sync_directory(struct graft_disk *disk, const char *path,
@@ -230,7 +243,8 @@ enum graft_rc graft_disk_make_directories(struct graft_disk *disk, const char *p
 {
     GRAFT_ASSERT(disk != NULL && path != NULL);
     struct graft_entry entry;
-    if (graft_disk_stat(disk, path, &entry, NULL) == GRAFT_OK &&
+    if (!GRAFT_BUGGIFY("directories: look at each level") &&
+        graft_disk_stat(disk, path, &entry, NULL) == GRAFT_OK &&
         entry.kind == GRAFT_ENTRY_DIRECTORY)
         return GRAFT_OK;
     char prefix[GRAFT_PATH_BYTES_MAX + 1];
@@ -290,7 +304,7 @@ static enum graft_rc write_whole(struct graft_disk *disk, const char *path, cons
     enum graft_rc rc = graft_file_truncate(file, 0, err);
     if (rc == GRAFT_OK)
         rc = graft_file_write(file, 0, bytes, size, err);
-    if (rc == GRAFT_OK)
+    if (rc == GRAFT_OK && !GRAFT_MUTANT("env: a file is given its name before it is synced"))
         rc = graft_file_sync(file, err);
     graft_file_close(file);
     return rc;
@@ -306,6 +320,7 @@ enum graft_rc graft_disk_replace_file(struct graft_disk *disk, const char *path,
     enum graft_rc rc = write_whole(disk, name, bytes, size, err);
     if (rc == GRAFT_OK)
         rc = graft_disk_rename(disk, name, path, true, err);
+    GRAFT_SOMETIMES(rc != GRAFT_OK, "a file could not be replaced");
     if (rc != GRAFT_OK) {
         /* What failed is what the caller is told; a left-over is overwritten by the next
          * replacement. */
@@ -314,5 +329,7 @@ enum graft_rc graft_disk_replace_file(struct graft_disk *disk, const char *path,
         return rc;
     }
     to_parent(name);
+    if (GRAFT_MUTANT("env: the directory is not synced after a rename"))
+        return GRAFT_OK;
     return graft_disk_sync_directory(disk, name, err);
 }

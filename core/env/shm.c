@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 
 #define VIEW_ALIGN_BYTES 4096U
 
@@ -65,6 +66,8 @@ enum graft_rc graft_map_sync(struct graft_map *map, uint64_t offset, uint64_t by
 {
     GRAFT_ASSERT(map != NULL);
     GRAFT_ASSERT(bytes <= INT64_MAX && offset <= INT64_MAX - bytes);
+    if (GRAFT_MUTANT("env: a sync of mapped words does nothing"))
+        return GRAFT_OK;
     return map->shm->ops->sync(map, offset, bytes, err);
 }
 
@@ -90,7 +93,9 @@ void graft_shm_store(struct graft_shm *shm, _Atomic uint64_t *word, uint64_t val
 bool graft_shm_cas(struct graft_shm *shm, _Atomic uint64_t *word, uint64_t expected, uint64_t value)
 {
     before_store(shm, word);
-    return atomic_compare_exchange_strong(word, &expected, value);
+    bool won = atomic_compare_exchange_strong(word, &expected, value);
+    GRAFT_SOMETIMES(!won, "a shared word changed while it was to be exchanged");
+    return won || GRAFT_MUTANT("env: a lost exchange is taken for a won one");
 }
 
 uint64_t graft_shm_add(struct graft_shm *shm, _Atomic uint64_t *word, uint64_t value)
@@ -138,7 +143,11 @@ enum graft_rc graft_lock_try(struct graft_locks *locks, uint32_t index, bool exc
                              bool *granted, struct graft_err *err)
 {
     GRAFT_ASSERT(locks != NULL && granted != NULL);
-    return locks->shm->ops->lock_try(locks, index, exclusive, granted, err);
+    if (exclusive && GRAFT_MUTANT("env: an exclusive lock is taken as a shared one"))
+        exclusive = false;
+    enum graft_rc rc = locks->shm->ops->lock_try(locks, index, exclusive, granted, err);
+    GRAFT_SOMETIMES(rc == GRAFT_OK && !*granted, "a lock was held by somebody else");
+    return rc;
 }
 
 void graft_lock_release(struct graft_locks *locks, uint32_t index)

@@ -12,6 +12,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include "base/catalogue.h"
 #include "base/checksum.h"
 #include "base/cursor.h"
 
@@ -51,9 +52,10 @@ enum graft_rc graft_codec_new(struct graft_alloc *alloc, struct graft_codec **ou
     ZSTD_customMem memory = {.customAlloc = zstd_alloc, .customFree = zstd_free, .opaque = alloc};
     codec->compressor = ZSTD_createCCtx_advanced(memory);
     codec->decompressor = ZSTD_createDCtx_advanced(memory);
-    bool failed = codec->compressor == NULL || codec->decompressor == NULL ||
-                  ZSTD_isError(ZSTD_CCtx_setParameter(codec->compressor, ZSTD_c_compressionLevel,
-                                                      COMPRESSION_LEVEL));
+    int level = GRAFT_BUGGIFY("frames: compressed at another level") ? 1 : COMPRESSION_LEVEL;
+    bool failed =
+        codec->compressor == NULL || codec->decompressor == NULL ||
+        ZSTD_isError(ZSTD_CCtx_setParameter(codec->compressor, ZSTD_c_compressionLevel, level));
     if (failed) {
         graft_codec_free(codec);
         return GRAFT_ENOMEM;
@@ -133,6 +135,8 @@ enum graft_rc graft_frame_encode(struct graft_codec *codec, const struct graft_f
     graft_wcur_u64(&cursor, checksum);
 
     *stored = GRAFT_FRAME_HEADER_BYTES + (uint32_t)packed;
+    GRAFT_ALWAYS(*stored <= GRAFT_FRAME_STORED_BYTES_MAX, "a frame is no larger than may be read");
+    GRAFT_SOMETIMES(count > 1, "a frame holds several pages");
     out->size += *stored;
     return GRAFT_OK;
 }
@@ -207,8 +211,10 @@ enum graft_rc graft_frame_decode(struct graft_codec *codec, const uint8_t *bytes
     uint32_t content_bytes = graft_rcur_u32(&cursor);
     if (cursor.failed || packed_bytes != graft_rcur_left(&cursor))
         return graft_err_set(err, GRAFT_ECORRUPT, "frame: %zu bytes are not its size", size);
-    if (graft_checksum64(bytes + 8, size - 8, 0) != checksum)
+    if (graft_checksum64(bytes + 8, size - 8, 0) != checksum) {
+        GRAFT_REACHABLE("a frame of the remote did not verify");
         return graft_err_set(err, GRAFT_ECORRUPT, "frame: bad checksum");
+    }
     uint64_t content_max =
         4 + (uint64_t)GRAFT_FRAME_PAGES_MAX * (TABLE_ROW_BYTES + (uint64_t)page_bytes_max);
     if (content_bytes > content_max || content_bytes > GRAFT_FRAME_CONTENT_BYTES_MAX)

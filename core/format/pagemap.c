@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "base/catalogue.h"
 #include "base/limits.h"
 #include "format/wire.h"
 
@@ -151,7 +152,9 @@ static struct graft_map_entry slice(const struct graft_map_entry *entry, uint32_
     return (struct graft_map_entry){
         .page = first,
         .frame = entry->frame,
-        .index = (uint16_t)(entry->index + (first - entry->page)),
+        .index = (uint16_t)(GRAFT_MUTANT("format: a part of a run keeps the index of its beginning")
+                                ? entry->index
+                                : entry->index + (first - entry->page)),
         .count = (uint16_t)(end - first),
     };
 }
@@ -180,13 +183,16 @@ static uint32_t overlay(const struct graft_map_entry *older, uint32_t older_coun
                 break; /* it may hide the next older entry too */
             append_entry(out, &count, &newer[j++]);
         }
-        if (first < end) {
+        bool cut = first > older[i].page;
+        if (first < end &&
+            !(cut && GRAFT_MUTANT("format: what a newer page leaves behind it of a run is lost"))) {
             struct graft_map_entry left = slice(&older[i], first, end);
             append_entry(out, &count, &left);
         }
     }
     while (j < newer_count)
         append_entry(out, &count, &newer[j++]);
+    GRAFT_ALWAYS(count <= older_count + 2 * newer_count, "a page map laid over another has room");
     return count;
 }
 
@@ -319,7 +325,10 @@ enum graft_rc graft_pagemap_changed_since(const struct graft_pagemap *map, uint6
     enum graft_rc rc = GRAFT_OK;
     for (uint32_t i = 0; rc == GRAFT_OK && i < map->entry_count; i++) {
         const struct graft_map_entry *entry = &map->entries[i];
-        if (map->frames[entry->frame].lsn > lsn)
+        uint64_t since = lsn;
+        if (GRAFT_MUTANT("format: what changed right after an LSN did not change since"))
+            since++;
+        if (map->frames[entry->frame].lsn > since)
             rc = graft_pageset_add_run(&changed, entry->page, entry->count);
     }
     if (rc == GRAFT_OK)

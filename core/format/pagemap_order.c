@@ -2,6 +2,7 @@
  * twice, nothing unused. Two maps that say the same have the same arrays after it. */
 #include <string.h>
 
+#include "base/catalogue.h"
 #include "format/wire.h"
 
 #define UNUSED UINT32_MAX
@@ -191,6 +192,7 @@ enum graft_rc graft_pagemap_normalise(struct graft_pagemap *map)
     if (rc != GRAFT_OK)
         goto out;
     renumber_entries(map, work.frame_to);
+    GRAFT_ALWAYS(frame_count >= object_count, "every object of a page map has a frame");
 
     struct graft_object_ref *old_objects = map->objects;
     struct graft_map_frame *old_frames = map->frames;

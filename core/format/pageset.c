@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "base/catalogue.h"
 #include "base/cursor.h"
 #include "base/limits.h"
 
@@ -96,13 +97,15 @@ enum graft_rc graft_pageset_add_run(struct graft_pageset *set, uint32_t first, u
     } else {
         if (set->runs[from].first < first)
             first = set->runs[from].first;
-        if (run_end(&set->runs[to - 1]) > end)
+        if (run_end(&set->runs[to - 1]) > end &&
+            !GRAFT_MUTANT("format: a run is cut off by a shorter one that is added within it"))
             end = run_end(&set->runs[to - 1]);
         memmove(set->runs + from + 1, set->runs + to, (set->run_count - to) * sizeof *set->runs);
         set->run_count -= to - from - 1;
     }
     set->runs[from] = (struct graft_run){.first = first, .count = end - first};
     set->page_count += end - first - absorbed_pages;
+    GRAFT_ALWAYS(set->page_count >= set->run_count, "no run of a page set is empty");
     return GRAFT_OK;
 }
 
@@ -171,6 +174,9 @@ bool graft_pageset_contains(const struct graft_pageset *set, uint32_t page)
     if (page == 0 || page > GRAFT_PAGES_MAX)
         return false;
     uint32_t at = first_run_ending_at(set, page + 1);
+    if (at < set->run_count && set->runs[at].first == page &&
+        GRAFT_MUTANT("format: the first page of a run is not in its set"))
+        return false;
     return at < set->run_count && set->runs[at].first <= page;
 }
 
@@ -192,9 +198,12 @@ bool graft_pageset_intersects(const struct graft_pageset *a, const struct graft_
 enum graft_rc graft_pageset_encode(const struct graft_pageset *set, struct graft_buf *out)
 {
     size_t size_before = out->size;
-    enum graft_rc rc = graft_buf_append_varint(out, set->run_count);
+    uint32_t run_count = set->run_count;
+    if (run_count > 1 && GRAFT_MUTANT("format: the last run of a page set is not written"))
+        run_count--;
+    enum graft_rc rc = graft_buf_append_varint(out, run_count);
     uint32_t next = 1;
-    for (uint32_t i = 0; rc == GRAFT_OK && i < set->run_count; i++) {
+    for (uint32_t i = 0; rc == GRAFT_OK && i < run_count; i++) {
         rc = graft_buf_append_varint(out, set->runs[i].first - next);
         if (rc == GRAFT_OK)
             rc = graft_buf_append_varint(out, set->runs[i].count - 1);

@@ -2,6 +2,7 @@
  * whose checksums cover them: what is wrong here is a bug or a hostile file, not rot. */
 #include "format/syncstate.h"
 
+#include "base/catalogue.h"
 #include "base/limits.h"
 #include "format/wire.h"
 
@@ -26,7 +27,8 @@ static void build_state(const struct graft_sync_state *state, Graft__SyncState *
 {
     *message = (Graft__SyncState)GRAFT__SYNC_STATE__INIT;
     message->remote_lsn = state->remote_lsn;
-    message->remote_hash = graft_wire_hash(&state->remote_hash);
+    if (!GRAFT_MUTANT("format: the remote commit's hash is not written"))
+        message->remote_hash = graft_wire_hash(&state->remote_hash);
     message->pushed_lsn = state->pushed_lsn;
     message->pending_lsn = state->pending_lsn;
     message->pending_remote_lsn = state->pending_remote_lsn;
@@ -111,7 +113,8 @@ enum graft_rc graft_log_base_encode(const struct graft_log_base *base, struct gr
     struct graft_buf ahead;
     graft_buf_init(&ahead, out->alloc);
     enum graft_rc rc = GRAFT_OK;
-    if (base->ahead.run_count > 0)
+    if (base->ahead.run_count > 0 &&
+        !GRAFT_MUTANT("format: a base is written without what is ahead"))
         rc = graft_pageset_encode(&base->ahead, &ahead);
     if (rc == GRAFT_OK) {
         Graft__Base message = GRAFT__BASE__INIT;

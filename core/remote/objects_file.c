@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 #include "base/limits.h"
 #include "format/ids.h"
 
@@ -198,7 +199,8 @@ static enum graft_rc prepare(struct objects_file *self, const char *path, struct
     memcpy(directory, path, strlen(path) + 1);
     (void)to_parent(directory);
     uint64_t sum = graft_checksum64(directory, strlen(directory), 0);
-    if (self->durable[sum % DURABLE_SLOTS] == sum)
+    if (self->durable[sum % DURABLE_SLOTS] == sum &&
+        !GRAFT_BUGGIFY("directory remote: make its directories durable again"))
         return GRAFT_OK;
     char temp[PATH_BYTES];
     GRAFT_TRY(make_path(self, GRAFT_OBJECTS_FILE_TEMP, temp, err));
@@ -233,7 +235,7 @@ static enum graft_rc write_temp(const struct objects_file *self, const char *pat
     struct graft_file *file = NULL;
     GRAFT_TRY(graft_disk_open(self->env->disk, path, flags, &file, err));
     enum graft_rc rc = graft_file_write(file, 0, bytes, size, err);
-    if (rc == GRAFT_OK)
+    if (rc == GRAFT_OK && !GRAFT_MUTANT("remote: an object's file is not synced"))
         rc = graft_file_sync(file, err);
     graft_file_close(file);
     if (rc != GRAFT_OK)
@@ -247,7 +249,12 @@ static enum graft_rc place(const struct objects_file *self, const char *temp, co
                            bool if_absent, bool *created, struct graft_err *err)
 {
     struct graft_disk *disk = self->env->disk;
-    enum graft_rc rc = graft_disk_rename(disk, temp, path, !if_absent, err);
+    bool replace = !if_absent || GRAFT_MUTANT("remote: an object's file replaces what is there");
+    enum graft_rc rc = graft_disk_rename(disk, temp, path, replace, err);
+    if (rc == GRAFT_EIO && GRAFT_MUTANT("remote: a rename that failed is taken for done")) {
+        *created = true;
+        return GRAFT_OK;
+    }
     if (rc != GRAFT_OK)
         discard(self, temp);
     struct graft_entry entry;
@@ -260,7 +267,9 @@ static enum graft_rc place(const struct objects_file *self, const char *temp, co
     char directory[PATH_BYTES];
     memcpy(directory, path, strlen(path) + 1);
     (void)to_parent(directory);
-    if (graft_disk_sync_directory(disk, directory, err) != GRAFT_OK)
+    GRAFT_SOMETIMES(taken, "the file of an object was there already");
+    if (!GRAFT_MUTANT("remote: the directory of an object is not synced") &&
+        graft_disk_sync_directory(disk, directory, err) != GRAFT_OK)
         return GRAFT_EINDOUBT;
     *created = !taken;
     return GRAFT_OK;

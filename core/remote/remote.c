@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 #include "base/limits.h"
 
 #define LSN_MAX ((uint64_t)INT64_MAX)
@@ -147,8 +148,9 @@ static enum graft_rc list_page(const struct graft_remote *remote, const char *pr
 {
     *page = (struct page){.remote = remote};
     struct graft_err failure = {.rc = GRAFT_OK};
+    uint32_t keys = GRAFT_BUGGIFY("listing: two keys a page") ? 2 : PAGE_KEYS;
     enum graft_rc rc =
-        graft_objects_list(remote->objects, prefix, after, PAGE_KEYS, read_key, page, &failure);
+        graft_objects_list(remote->objects, prefix, after, keys, read_key, page, &failure);
     if (rc == GRAFT_ECANCELED && page->commit_lsn != 0)
         return GRAFT_OK;
     return rc == GRAFT_OK ? rc : graft_err_set(err, rc, "%s", failure.text);
@@ -206,7 +208,7 @@ static enum graft_rc advance(const struct graft_remote *remote, uint64_t *lsn,
         if (!there)
             break;
         low += step;
-        step *= 2;
+        step *= GRAFT_BUGGIFY("newest commit: look for one LSN after the other") ? 1 : 2;
     }
     uint64_t high = step <= LSN_MAX - low ? low + step : LSN_MAX + 1; /* is not there */
     while (high - low > 1) {
@@ -217,6 +219,7 @@ static enum graft_rc advance(const struct graft_remote *remote, uint64_t *lsn,
         else
             high = middle;
     }
+    GRAFT_SOMETIMES(low > *lsn, "the remote had a newer commit than its listing");
     *lsn = low;
     return GRAFT_OK;
 }
@@ -249,6 +252,7 @@ enum graft_rc graft_remote_newest(struct graft_remote *remote, uint64_t known, u
         return graft_err_set(err, rc, "%s", failure.text);
     bool whole = page.commit_lsn != 0 || page.key_count == 0;
     uint64_t commit = page.commit_lsn;
+    GRAFT_SOMETIMES(!whole, "the first page of a listing had checkpoints alone");
     if (!whole)
         GRAFT_TRY(find_newest(remote, LOG_COMMIT, LSN_MAX, &commit, err));
     if (commit < known)
@@ -257,6 +261,9 @@ enum graft_rc graft_remote_newest(struct graft_remote *remote, uint64_t known, u
     uint64_t checkpoint = pick_checkpoint(&page, commit);
     if (checkpoint == 0 && !whole && commit != 0)
         GRAFT_TRY(find_newest(remote, LOG_CHECKPOINT, commit, &checkpoint, err));
+    GRAFT_ALWAYS(commit >= known,
+                 "the newest remote commit is no older than the one that is known");
+    GRAFT_ALWAYS(checkpoint <= commit, "a checkpoint is of a commit that is there");
     *commit_lsn = commit;
     *checkpoint_lsn = checkpoint;
     return GRAFT_OK;
@@ -370,6 +377,7 @@ enum graft_rc graft_remote_get_range(struct graft_remote *remote,
     }
     if (rc != GRAFT_OK)
         return graft_err_wrap(err, rc, "%u bytes at %llu", size, (unsigned long long)offset);
+    GRAFT_ALWAYS(out->size - before == size, "a range of an object is as long as was asked for");
     return GRAFT_OK;
 }
 
@@ -380,7 +388,10 @@ enum graft_rc graft_remote_put_commit(struct graft_remote *remote, uint64_t lsn,
     GRAFT_ASSERT(lsn > 0 && lsn <= LSN_MAX && size >= GRAFT_OBJECT_HEADER_BYTES);
     char key[KEY_BYTES];
     log_key(remote, LOG_COMMIT, lsn, key);
-    return graft_objects_put(remote->objects, key, bytes, size, true, won, err);
+    bool if_absent = !GRAFT_MUTANT("remote: a commit is put whether its place is taken or not");
+    enum graft_rc rc = graft_objects_put(remote->objects, key, bytes, size, if_absent, won, err);
+    GRAFT_SOMETIMES(rc == GRAFT_OK && !*won, "the place of a commit in the remote was taken");
+    return rc;
 }
 
 enum graft_rc graft_remote_put_checkpoint(struct graft_remote *remote, uint64_t lsn,
@@ -391,6 +402,8 @@ enum graft_rc graft_remote_put_checkpoint(struct graft_remote *remote, uint64_t 
     char key[KEY_BYTES];
     bool created = false;
     log_key(remote, LOG_CHECKPOINT, lsn, key);
+    if (GRAFT_MUTANT("remote: a checkpoint is put under the LSN after its own"))
+        log_key(remote, LOG_CHECKPOINT, lsn + 1, key);
     return graft_objects_put(remote->objects, key, bytes, size, false, &created, err);
 }
 
@@ -401,6 +414,8 @@ enum graft_rc graft_remote_put_segment(struct graft_remote *remote, const void *
 {
     GRAFT_ASSERT(remote != NULL && bytes != NULL && id != NULL);
     struct graft_hash hash = graft_hash128(bytes, size);
+    if (GRAFT_MUTANT("remote: a segment's name says how long it is, and no more"))
+        hash = graft_hash128(&size, sizeof size);
     struct graft_segment_id named;
     memcpy(named.bytes, hash.bytes, sizeof named.bytes);
     char key[KEY_BYTES];
