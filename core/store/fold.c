@@ -82,6 +82,8 @@ static enum graft_rc folder_init(struct folder *folder, struct graft_store *stor
     struct graft_alloc *alloc = store->env->alloc;
     *folder = (struct folder){.store = store, .slot_bytes = graft_store_slot_bytes(store)};
     folder->run_max = RUN_BYTES / folder->slot_bytes;
+    if (folder->run_max > count)
+        folder->run_max = (uint32_t)count;
     if (folder->run_max == 0)
         folder->run_max = 1;
     folder->entries = graft_calloc(alloc, count, sizeof *folder->entries);

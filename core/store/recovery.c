@@ -245,7 +245,8 @@ static enum graft_rc write_again(struct recovery *self, const struct half_state 
 {
     struct graft_store *store = self->store;
     struct graft_file *file = store->files[state->half];
-    uint8_t *bytes = graft_malloc(store->env->alloc, COPY_BYTES);
+    uint8_t *bytes =
+        graft_malloc(store->env->alloc, state->end < COPY_BYTES ? (size_t)state->end : COPY_BYTES);
     if (bytes == NULL)
         return graft_err_set(err, GRAFT_ENOMEM, "recovering %s: out of memory", store->directory);
     enum graft_rc rc = GRAFT_OK;

@@ -70,6 +70,11 @@ void kit_abandon(struct kit *kit, struct graft_store_session *session)
     graft_free(kit->env->alloc, session);
 }
 
+uint64_t kit_scale(uint64_t brief, uint64_t full)
+{
+    return getenv("GRAFT_TESTS_LONG") != NULL ? full : brief;
+}
+
 uint64_t kit_random(struct kit_random *random)
 {
     random->state ^= random->state << 13;

@@ -55,6 +55,9 @@ uint32_t kit_page_count(struct kit *kit);
 
 void kit_copy_directory(const char *from, const char *to);
 
+/* A test's size: the first, or with GRAFT_TESTS_LONG in the environment the second. */
+uint64_t kit_scale(uint64_t brief, uint64_t full);
+
 struct kit_random {
     uint64_t state;
 };

@@ -1,35 +1,16 @@
 /* See power.h. A file has what is read and what is durable, and between them the list of writes
  * that no sync has covered. Mapped words have the same, by sectors. After a failed sync the writes
  * that it covered are gone from the list, whatever became of them, as on Linux. */
-#include "power.h"
+#include "power_parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/assert.h"
 
-#define FILES_MAX 16U
-#define LOCKS_MAX 1100U
-#define OWNERS_MAX 64U
-#define MAP_BYTES (9U << 20)
 #define SECTOR 512U
-
-struct pending {
-    bool truncate;
-    uint64_t offset; /* or the size */
-    size_t size;
-    uint8_t *bytes;
-};
-
-struct node {
-    char path[512];
-    bool used, directory, is_map;
-    uint8_t *bytes, *durable; /* a map's are MAP_BYTES long */
-    size_t size, durable_size, capacity, durable_capacity;
-    struct pending *pending;
-    size_t pending_count, pending_capacity;
-};
 
 struct open_file {
     struct graft_file file;
@@ -44,23 +25,6 @@ struct open_map {
 struct open_locks {
     struct graft_locks locks;
     unsigned owner;
-};
-
-struct power {
-    struct graft_env env;
-    struct graft_disk disk;
-    struct graft_shm shm;
-    struct kit_random random;
-    unsigned fail_syncs;
-    uint64_t syncs;
-    void (*hook)(void *arg);
-    void *hook_arg;
-    unsigned rarely;
-    struct kit_random hook_random;
-    struct node nodes[FILES_MAX];
-    /* 0 free, 1 shared, 2 exclusive */
-    uint8_t held[OWNERS_MAX][LOCKS_MAX];
-    bool owners[OWNERS_MAX];
 };
 
 static struct power *of_disk(struct graft_disk *disk)
@@ -105,25 +69,42 @@ static struct node *make(struct power *power, const char *path)
     abort();
 }
 
-static void clear_pending(struct node *node)
+void power_node_clear_pending(struct node *node)
 {
     for (size_t i = 0; i < node->pending_count; i++)
         free(node->pending[i].bytes);
     node->pending_count = 0;
 }
 
-static void drop(struct node *node)
+/* Of a map hardly anything is ever touched: what is not costs nothing. */
+uint8_t *power_node_map_bytes(void)
 {
-    clear_pending(node);
+    void *bytes = mmap(NULL, MAP_BYTES, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    GRAFT_ASSERT(bytes != MAP_FAILED);
+    return bytes;
+}
+
+void power_node_free_bytes(const struct node *node, uint8_t *bytes)
+{
+    if (!node->is_map)
+        free(bytes);
+    else if (bytes != NULL)
+        GRAFT_ASSERT(munmap(bytes, MAP_BYTES) == 0);
+}
+
+void power_node_drop(struct node *node)
+{
+    power_node_clear_pending(node);
     free(node->pending);
-    free(node->bytes);
-    free(node->durable);
+    power_node_free_bytes(node, node->bytes);
+    power_node_free_bytes(node, node->durable);
     *node = (struct node){0};
 }
 
-static void grow(uint8_t **bytes, size_t *size, size_t *capacity, size_t wanted)
+void power_node_grow(uint8_t **bytes, size_t *size, size_t *capacity, size_t wanted)
 {
-    if (wanted > *capacity) {
+    if (wanted > *size && wanted > *capacity) {
         *capacity = wanted * 2;
         *bytes = realloc(*bytes, *capacity);
         GRAFT_ASSERT(*bytes != NULL);
@@ -136,7 +117,7 @@ static void grow(uint8_t **bytes, size_t *size, size_t *capacity, size_t wanted)
 
 static void apply_durable(struct node *node, uint64_t offset, const uint8_t *bytes, size_t size)
 {
-    grow(&node->durable, &node->durable_size, &node->durable_capacity, offset + size);
+    power_node_grow(&node->durable, &node->durable_size, &node->durable_capacity, offset + size);
     memcpy(node->durable + offset, bytes, size);
 }
 
@@ -149,7 +130,8 @@ static void apply_pending(struct node *node, const struct pending *pending)
     if (node->durable_size > pending->offset)
         node->durable_size = pending->offset;
     else
-        grow(&node->durable, &node->durable_size, &node->durable_capacity, pending->offset);
+        power_node_grow(&node->durable, &node->durable_size, &node->durable_capacity,
+                        pending->offset);
 }
 
 /* Any sectors of the write. */
@@ -183,7 +165,7 @@ static void lose(struct power *power, struct node *node)
         else
             tear(power, node, &node->pending[i]);
     }
-    clear_pending(node);
+    power_node_clear_pending(node);
 }
 
 /* ---- Disk ---- */
@@ -232,7 +214,7 @@ static enum graft_rc read_file(struct graft_file *file, uint64_t offset,
     return GRAFT_OK;
 }
 
-static struct pending *push(struct node *node)
+struct pending *power_node_push(struct node *node)
 {
     if (node->pending_count == node->pending_capacity) {
         node->pending_capacity = node->pending_capacity * 2 + 16;
@@ -252,11 +234,12 @@ static enum graft_rc write_file(struct graft_file *file, uint64_t offset,
     for (size_t i = 0; i < count; i++) {
         if (spans[i].size == 0)
             continue;
-        grow(&node->bytes, &node->size, &node->capacity, offset + spans[i].size);
+        power_node_grow(&node->bytes, &node->size, &node->capacity, offset + spans[i].size);
         memcpy(node->bytes + offset, spans[i].bytes, spans[i].size);
         uint8_t *copy = malloc(spans[i].size);
         memcpy(copy, spans[i].bytes, spans[i].size);
-        *push(node) = (struct pending){.offset = offset, .size = spans[i].size, .bytes = copy};
+        *power_node_push(node) =
+            (struct pending){.offset = offset, .size = spans[i].size, .bytes = copy};
         offset += spans[i].size;
     }
     /* At times the system writes something back by itself. */
@@ -277,7 +260,7 @@ static enum graft_rc sync_file(struct graft_file *file, struct graft_err *err)
     }
     for (size_t i = 0; i < node->pending_count; i++)
         apply_pending(node, &node->pending[i]);
-    clear_pending(node);
+    power_node_clear_pending(node);
     return GRAFT_OK;
 }
 
@@ -296,8 +279,8 @@ static enum graft_rc truncate_file(struct graft_file *file, uint64_t bytes, stru
     if (node->size > bytes)
         node->size = (size_t)bytes;
     else
-        grow(&node->bytes, &node->size, &node->capacity, bytes);
-    *push(node) = (struct pending){.truncate = true, .offset = bytes};
+        power_node_grow(&node->bytes, &node->size, &node->capacity, bytes);
+    *power_node_push(node) = (struct pending){.truncate = true, .offset = bytes};
     return GRAFT_OK;
 }
 
@@ -342,7 +325,7 @@ static enum graft_rc remove_path(struct graft_disk *disk, const char *path, stru
     struct node *node = find(of_disk(disk), path);
     if (node == NULL)
         return graft_err_set(err, GRAFT_ENOTFOUND, "remove %s: not found", path);
-    drop(node);
+    power_node_drop(node);
     return GRAFT_OK;
 }
 
@@ -355,7 +338,7 @@ static enum graft_rc rename_path(struct graft_disk *disk, const char *from, cons
     if (old != NULL && !replace)
         return graft_err_set(err, GRAFT_EEXIST, "rename %s: exists", to);
     if (old != NULL)
-        drop(old);
+        power_node_drop(old);
     (void)snprintf(node->path, sizeof node->path, "%s", to);
     return GRAFT_OK;
 }
@@ -413,8 +396,8 @@ static enum graft_rc open_map(struct graft_shm *shm, const char *path, bool crea
     if (node == NULL) {
         node = make(power, path);
         node->is_map = true;
-        node->bytes = calloc(1, MAP_BYTES);
-        node->durable = calloc(1, MAP_BYTES);
+        node->bytes = power_node_map_bytes();
+        node->durable = power_node_map_bytes();
     }
     struct open_map *map = calloc(1, sizeof *map);
     *map = (struct open_map){.map.shm = shm, .node = node};
@@ -611,7 +594,7 @@ struct power *power_new(uint64_t seed)
 void power_free(struct power *power)
 {
     for (unsigned i = 0; i < FILES_MAX; i++)
-        drop(&power->nodes[i]);
+        power_node_drop(&power->nodes[i]);
     free(power);
 }
 
@@ -642,7 +625,7 @@ void power_fail(struct power *power)
         }
         lose(power, node);
         node->size = 0;
-        grow(&node->bytes, &node->size, &node->capacity, node->durable_size);
+        power_node_grow(&node->bytes, &node->size, &node->capacity, node->durable_size);
         if (node->durable_size > 0)
             memcpy(node->bytes, node->durable, node->durable_size);
     }
@@ -671,6 +654,8 @@ void power_set_size(struct power *power, const char *path, size_t size)
 {
     struct node *node = find(power, path);
     GRAFT_ASSERT(node != NULL && size <= node->size);
+    if (node->is_map)
+        memset(node->bytes + size, 0, node->size - size);
     node->size = size;
 }
 
@@ -684,29 +669,7 @@ void power_remove(struct power *power, const char *path)
 {
     struct node *node = find(power, path);
     if (node != NULL)
-        drop(node);
-}
-
-static uint8_t *copy_bytes(const uint8_t *bytes, size_t size, size_t capacity)
-{
-    uint8_t *copy = calloc(1, capacity > 0 ? capacity : 1);
-    if (size > 0)
-        memcpy(copy, bytes, size);
-    return copy;
-}
-
-/* Of a node only what is read is kept: it counts as durable. */
-static struct node copy_node(const struct node *from)
-{
-    struct node to = *from;
-    size_t capacity = from->is_map ? MAP_BYTES : from->size + 1;
-    to.pending = NULL;
-    to.pending_count = to.pending_capacity = 0;
-    to.capacity = to.durable_capacity = from->is_map ? 0 : capacity;
-    to.durable_size = from->size;
-    to.bytes = from->used ? copy_bytes(from->bytes, from->size, capacity) : NULL;
-    to.durable = from->used ? copy_bytes(from->bytes, from->size, capacity) : NULL;
-    return to;
+        power_node_drop(node);
 }
 
 void power_hook(struct power *power, void (*hook)(void *arg), void *arg, unsigned rarely)
@@ -715,62 +678,4 @@ void power_hook(struct power *power, void (*hook)(void *arg), void *arg, unsigne
     power->hook_arg = arg;
     power->rarely = rarely;
     power->hook_random.state = power->random.state ^ 0x5555;
-}
-
-static void copy_pending(struct node *to, const struct node *from)
-{
-    for (size_t i = 0; i < from->pending_count; i++) {
-        struct pending pending = from->pending[i];
-        if (!pending.truncate) {
-            pending.bytes = malloc(pending.size);
-            memcpy(pending.bytes, from->pending[i].bytes, pending.size);
-        }
-        *push(to) = pending;
-    }
-}
-
-struct power *power_clone(struct power *power, uint64_t seed)
-{
-    struct power *clone = power_new(seed);
-    for (unsigned i = 0; i < FILES_MAX; i++) {
-        const struct node *from = &power->nodes[i];
-        struct node *to = &clone->nodes[i];
-        *to = copy_node(from);
-        if (!from->used || from->directory)
-            continue;
-        copy_pending(to, from);
-        free(to->durable);
-        to->durable_capacity = from->is_map ? 0 : from->durable_size + 1;
-        to->durable_size = from->durable_size;
-        to->durable = copy_bytes(from->durable, from->durable_size,
-                                 from->is_map ? MAP_BYTES : to->durable_capacity);
-    }
-    return clone;
-}
-
-struct power_image {
-    struct node nodes[FILES_MAX];
-};
-
-struct power_image *power_save(struct power *power)
-{
-    struct power_image *image = calloc(1, sizeof *image);
-    for (unsigned i = 0; i < FILES_MAX; i++)
-        image->nodes[i] = copy_node(&power->nodes[i]);
-    return image;
-}
-
-void power_load(struct power *power, const struct power_image *image)
-{
-    for (unsigned i = 0; i < FILES_MAX; i++) {
-        drop(&power->nodes[i]);
-        power->nodes[i] = copy_node(&image->nodes[i]);
-    }
-}
-
-void power_image_free(struct power_image *image)
-{
-    for (unsigned i = 0; i < FILES_MAX; i++)
-        drop(&image->nodes[i]);
-    free(image);
 }

@@ -147,6 +147,7 @@ static void look(struct sample *sample, const char *where)
 
 static void flip_bits(bool clean, bool with_remote, unsigned flips)
 {
+    flips *= (unsigned)kit_scale(1, 4);
     struct sample sample;
     sample_init(&sample, clean, with_remote);
     struct kit_random random = {99};
@@ -179,14 +180,14 @@ static void flip_bits(bool clean, bool with_remote, unsigned flips)
 
 Test(damage, a_flipped_bit_is_found_after_a_crash)
 {
-    flip_bits(false, true, 1200);
-    flip_bits(false, false, 600);
+    flip_bits(false, true, 500);
+    flip_bits(false, false, 300);
 }
 
 Test(damage, a_flipped_bit_is_found_in_what_was_closed)
 {
-    flip_bits(true, true, 1200);
-    flip_bits(true, false, 600);
+    flip_bits(true, true, 500);
+    flip_bits(true, false, 300);
 }
 
 static void cut_files(bool clean)
@@ -301,7 +302,8 @@ Test(damage, whatever_is_cut_off_the_log_s_end_leaves_a_prefix_of_the_commits)
     struct power_image *image = power_save(power);
     /* Header and base take 128 bytes. A record is a header of 64 bytes and a page, or the payload
      * of a commit. */
-    for (uint64_t at = 128; at < 128 + commits * 2200; at += 64) {
+    const uint64_t stride = kit_scale(128 + 64, 64);
+    for (uint64_t at = 128; at < 128 + commits * 2200; at += stride) {
         for (int off = -1; off <= 1; off++) {
             power_load(power, image);
             uint8_t *bytes = power_bytes(power, path, &size);

@@ -1,5 +1,6 @@
 /* Thousands of random operations against the model. GRAFT_MODEL_SEED replays one seed,
- * GRAFT_MODEL_SEEDS and GRAFT_MODEL_STEPS set how many and how long. */
+ * GRAFT_MODEL_SEEDS and GRAFT_MODEL_STEPS set how many and how long, GRAFT_TESTS_LONG takes more
+ * of them. */
 #include "model.h"
 
 #include <stdio.h>
@@ -9,6 +10,12 @@ static uint64_t number(const char *name, uint64_t otherwise)
 {
     const char *text = getenv(name);
     return text == NULL ? otherwise : strtoull(text, NULL, 10);
+}
+
+static uint64_t seeds(uint64_t brief, uint64_t full)
+{
+    return number("GRAFT_MODEL_SEEDS",
+                  getenv("GRAFT_MODEL_SEED") != NULL ? 1 : kit_scale(brief, full));
 }
 
 static void run(uint64_t seed, uint64_t steps, struct power *power, unsigned rarely)
@@ -33,7 +40,7 @@ static void run(uint64_t seed, uint64_t steps, struct power *power, unsigned rar
 Test(model, random_operations_do_what_the_model_does)
 {
     uint64_t first = number("GRAFT_MODEL_SEED", 1);
-    uint64_t count = number("GRAFT_MODEL_SEEDS", getenv("GRAFT_MODEL_SEED") != NULL ? 1 : 12);
+    uint64_t count = seeds(8, 48);
     for (uint64_t seed = first; seed < first + count; seed++) {
         fprintf(stderr, "GRAFT_MODEL_SEED=%llu\n", (unsigned long long)seed);
         run(seed, number("GRAFT_MODEL_STEPS", 1500), NULL, 0);
@@ -43,7 +50,7 @@ Test(model, random_operations_do_what_the_model_does)
 Test(model, after_a_power_failure_a_state_from_the_newest_durable_one_on_is_there)
 {
     uint64_t first = number("GRAFT_MODEL_SEED", 1);
-    uint64_t count = number("GRAFT_MODEL_SEEDS", getenv("GRAFT_MODEL_SEED") != NULL ? 1 : 100);
+    uint64_t count = seeds(60, 400);
     for (uint64_t seed = first; seed < first + count; seed++) {
         fprintf(stderr, "GRAFT_MODEL_SEED=%llu (power)\n", (unsigned long long)seed);
         struct power *power = power_new(seed);
@@ -55,7 +62,7 @@ Test(model, after_a_power_failure_a_state_from_the_newest_durable_one_on_is_ther
 Test(model, a_crash_anywhere_within_an_operation_loses_nothing_durable)
 {
     uint64_t first = number("GRAFT_MODEL_SEED", 1);
-    uint64_t count = number("GRAFT_MODEL_SEEDS", getenv("GRAFT_MODEL_SEED") != NULL ? 1 : 20);
+    uint64_t count = seeds(12, 80);
     for (uint64_t seed = first; seed < first + count; seed++) {
         fprintf(stderr, "GRAFT_MODEL_SEED=%llu (inside)\n", (unsigned long long)seed);
         struct power *power = power_new(seed);
