@@ -1,104 +1,55 @@
-/* Demand fetches: one token a frame. The leader reads, decodes, installs and wakes; the others wait
- * for it, and one of them leads anew when it failed, so that one caller's bad luck is not
- * everybody's. */
+/* What readers and the prefetcher ask of the fetcher: pages become tokens, each waits for its own
+ * alone. One of a token's waiters leads: it runs the request when no worker does, and takes a
+ * failure for its own; the others then try again, one of them leading, so that one caller's bad
+ * luck is not everybody's. A failed prefetch has no leader, and nobody hears of it. */
 #include "engine/fetcher.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
+#include "engine/fetcher_parts.h"
+#include "engine/prefetch.h"
 #include "engine/volume.h"
 
-#define TOKEN_CACHE_BYTES (8U << 20) /* content of finished tokens that nobody waits for */
-
-enum token_state { TOKEN_LOADING, TOKEN_READY, TOKEN_FAILED };
-
-struct graft_token {
-    struct graft_token *next;
-    struct graft_object_ref object;
-    uint64_t offset;
-    enum token_state state;
-    uint32_t references; /* the leader and the waiters */
-    uint32_t page_count;
-    size_t bytes; /* of content */
-    uint8_t *content;
-    struct {
-        uint32_t page;
-        uint32_t size;
-        size_t at;
-    } pages[GRAFT_FRAME_PAGES_MAX];
-};
-
-static bool same_object(const struct graft_object_ref *a, const struct graft_object_ref *b)
-{
-    if (a->kind != b->kind)
-        return false;
-    if (a->kind == GRAFT_OBJECT_COMMIT)
-        return a->commit_lsn == b->commit_lsn;
-    return memcmp(a->segment.bytes, b->segment.bytes, sizeof a->segment.bytes) == 0;
-}
+#define RTT_US_FIRST_GUESS 20000U
+#define BYTES_PER_S_FIRST_GUESS 12500000U
 
 enum graft_rc graft_fetcher_init(struct graft_fetcher *fetcher, struct graft_volume *volume)
 {
-    *fetcher = (struct graft_fetcher){0};
-    GRAFT_TRY(graft_mutex_new(volume->env->tasks, &fetcher->mutex));
-    return graft_cond_new(volume->env->tasks, &fetcher->done);
+    struct graft_tasks *tasks = volume->env->tasks;
+    *fetcher = (struct graft_fetcher){
+        .link = {.rtt_us = 0, .bytes_per_s = BYTES_PER_S_FIRST_GUESS},
+    };
+    GRAFT_TRY(graft_mutex_new(tasks, &fetcher->mutex));
+    GRAFT_TRY(graft_mutex_new(tasks, &fetcher->install_mutex));
+    GRAFT_TRY(graft_cond_new(tasks, &fetcher->settled));
+    return graft_cond_new(tasks, &fetcher->work);
 }
 
-static void token_free(struct graft_alloc *alloc, struct graft_token *token)
+static void bulk_clear(struct graft_volume *volume)
 {
-    graft_free(alloc, token->content);
-    graft_free(alloc, token);
+    struct graft_bulk *bulk = &volume->fetcher.bulk;
+    graft_view_release(volume, bulk->view);
+    graft_free(volume->env->alloc, bulk->places);
+    *bulk = (struct graft_bulk){.count = 0};
 }
 
 void graft_fetcher_deinit(struct graft_fetcher *fetcher, struct graft_volume *volume)
 {
-    while (fetcher->tokens != NULL) {
-        struct graft_token *token = fetcher->tokens;
-        GRAFT_ASSERT(token->references == 0);
-        fetcher->tokens = token->next;
-        token_free(volume->env->alloc, token);
+    graft_workers_stop(volume);
+    if (fetcher->work != NULL) {
+        graft_token_drop_queued(volume);
+        graft_token_trim(volume, 0);
+        bulk_clear(volume);
     }
-    graft_cond_free(fetcher->done);
+    for (uint32_t i = 0; i < GRAFT_FETCH_BUCKETS; i++)
+        GRAFT_ASSERT(fetcher->buckets[i] == NULL);
+    graft_cond_free(fetcher->work);
+    graft_cond_free(fetcher->settled);
+    graft_mutex_free(fetcher->install_mutex);
     graft_mutex_free(fetcher->mutex);
     *fetcher = (struct graft_fetcher){0};
-}
-
-/* Drops what nobody holds: failed tokens, and finished ones past the cache's size, oldest use
- * first. The mutex is held. */
-static void trim(struct graft_fetcher *fetcher, struct graft_alloc *alloc)
-{
-    size_t kept = 0;
-    struct graft_token **link = &fetcher->tokens;
-    while (*link != NULL) {
-        struct graft_token *token = *link;
-        kept += token->bytes;
-        bool drop = token->state == TOKEN_FAILED ||
-                    (token->state == TOKEN_READY && kept > TOKEN_CACHE_BYTES);
-        if (token->references > 0 || !drop) {
-            link = &token->next;
-            continue;
-        }
-        kept -= token->bytes;
-        *link = token->next;
-        token_free(alloc, token);
-    }
-}
-
-static struct graft_token *find_token(struct graft_fetcher *fetcher,
-                                      const struct graft_place *place)
-{
-    for (struct graft_token **link = &fetcher->tokens; *link != NULL; link = &(*link)->next) {
-        struct graft_token *token = *link;
-        if (token->offset != place->offset || token->state == TOKEN_FAILED ||
-            !same_object(&token->object, &place->object))
-            continue;
-        *link = token->next;
-        token->next = fetcher->tokens;
-        fetcher->tokens = token;
-        return token;
-    }
-    return NULL;
 }
 
 enum graft_rc graft_fetcher_install(struct graft_volume *volume, const struct graft_view *view,
@@ -106,107 +57,198 @@ enum graft_rc graft_fetcher_install(struct graft_volume *volume, const struct gr
                                     const struct graft_frame *frame, uint64_t *installed,
                                     struct graft_err *err)
 {
-    for (uint32_t i = 0; i < frame->count; i++) {
+    enum graft_rc rc = GRAFT_OK;
+    graft_mutex_lock(volume->fetcher.install_mutex);
+    for (uint32_t i = 0; i < frame->count && rc == GRAFT_OK; i++) {
         const struct graft_frame_page *page = &frame->pages[i];
         struct graft_place place;
         if (!graft_view_find(view, page->page, &place) || place.offset != offset ||
-            place.index != i || !same_object(&place.object, object))
+            place.index != i || !graft_same_object(&place.object, object))
             continue;
         bool done = false;
-        GRAFT_TRY(graft_store_install(volume->store, page->page, view->commit.lsn,
-                                      place.version_lsn, page->bytes, page->size, &done, err));
+        rc = graft_store_install(volume->store, page->page, view->commit.lsn, place.version_lsn,
+                                 page->bytes, page->size, &done, err);
         *installed += done ? 1 : 0;
     }
-    return GRAFT_OK;
+    graft_mutex_unlock(volume->fetcher.install_mutex);
+    return rc;
 }
 
-static enum graft_rc keep_content(struct graft_token *token, struct graft_alloc *alloc,
-                                  const struct graft_frame *frame)
+/* ---- What is expected ---- */
+
+uint32_t graft_fetch_ahead(struct graft_volume *volume, struct graft_view *view,
+                           const uint32_t *pages, uint32_t count)
 {
-    size_t bytes = 0;
-    for (uint32_t i = 0; i < frame->count; i++)
-        bytes += frame->pages[i].size;
-    token->content = graft_malloc(alloc, bytes);
-    if (token->content == NULL)
-        return GRAFT_ENOMEM;
-    size_t at = 0;
-    for (uint32_t i = 0; i < frame->count; i++) {
-        const struct graft_frame_page *page = &frame->pages[i];
-        token->pages[i].page = page->page;
-        token->pages[i].size = page->size;
-        token->pages[i].at = at;
-        memcpy(token->content + at, page->bytes, page->size);
-        at += page->size;
+    struct graft_fetcher *fetcher = &volume->fetcher;
+    uint32_t queued = 0;
+    graft_mutex_lock(fetcher->mutex);
+    for (uint32_t i = 0; i < count; i++) {
+        struct graft_place place;
+        if (pages[i] == 0 || pages[i] > view->commit.page_count ||
+            graft_store_page_state(volume->store, pages[i]) == GRAFT_STORE_HELD ||
+            !graft_view_find(view, pages[i], &place) || graft_token_find(fetcher, &place) != NULL)
+            continue;
+        if (graft_token_new(volume, view, &place, GRAFT_FETCH_AHEAD) == NULL)
+            break;
+        queued++;
     }
-    token->page_count = frame->count;
-    token->bytes = bytes;
-    return GRAFT_OK;
+    graft_mutex_unlock(fetcher->mutex);
+    return queued;
 }
 
-static void name_object(const struct graft_object_ref *object, char *out, size_t size)
+static int compare_places(const void *a, const void *b)
 {
-    char hex[GRAFT_ID_TEXT_BYTES];
-    graft_hex_encode(object->segment.bytes, sizeof object->segment.bytes, hex);
-    if (object->kind == GRAFT_OBJECT_COMMIT)
-        (void)snprintf(out, size, "commit %llu", (unsigned long long)object->commit_lsn);
-    else
-        (void)snprintf(out, size, "segment %s", hex);
+    const struct graft_place *left = &((const struct graft_bulk_place *)a)->place;
+    const struct graft_place *right = &((const struct graft_bulk_place *)b)->place;
+    int objects = graft_object_ref_compare(&left->object, &right->object);
+    if (objects != 0)
+        return objects;
+    return left->offset < right->offset ? -1 : left->offset > right->offset;
 }
 
-/* Reads and decodes the frame. A frame that does not verify is asked for once more: the bytes may
- * have been hurt on their way. */
-static enum graft_rc read_frame(struct graft_session *session, const struct graft_place *place,
-                                struct graft_buf *bytes, struct graft_frame *frame,
-                                struct graft_err *err)
+void graft_fetch_bulk(struct graft_volume *volume, struct graft_view *view, const uint32_t *pages,
+                      uint32_t count)
+{
+    struct graft_fetcher *fetcher = &volume->fetcher;
+    struct graft_bulk_place *places =
+        graft_calloc(volume->env->alloc, (size_t)count + 1, sizeof *places);
+    if (places == NULL)
+        return;
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        places[found].page = pages[i];
+        if (pages[i] == 0 || pages[i] > view->commit.page_count ||
+            graft_store_page_state(volume->store, pages[i]) == GRAFT_STORE_HELD ||
+            !graft_view_find(view, pages[i], &places[found].place))
+            continue;
+        found++;
+    }
+    qsort(places, found, sizeof *places, compare_places);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < found; i++) {
+        if (kept == 0 || compare_places(&places[kept - 1], &places[i]) != 0)
+            places[kept++] = places[i];
+    }
+    graft_mutex_lock(fetcher->mutex);
+    bulk_clear(volume);
+    graft_view_hold(volume, view);
+    fetcher->bulk = (struct graft_bulk){.view = view, .places = places, .count = kept};
+    volume->counts.bulks++;
+    (void)graft_worker_start(volume);
+    graft_mutex_unlock(fetcher->mutex);
+}
+
+void graft_fetch_start(struct graft_volume *volume)
+{
+    graft_mutex_lock(volume->fetcher.mutex);
+    (void)graft_worker_start(volume);
+    graft_mutex_unlock(volume->fetcher.mutex);
+}
+
+struct graft_link graft_fetch_link(struct graft_volume *volume)
+{
+    graft_mutex_lock(volume->fetcher.mutex);
+    struct graft_link link = volume->fetcher.link;
+    graft_mutex_unlock(volume->fetcher.mutex);
+    if (link.rtt_us == 0)
+        link.rtt_us = RTT_US_FIRST_GUESS;
+    return link;
+}
+
+bool graft_fetch_streams(struct graft_volume *volume)
+{
+    graft_mutex_lock(volume->fetcher.mutex);
+    bool streams = volume->fetcher.bulk.next < volume->fetcher.bulk.count;
+    graft_mutex_unlock(volume->fetcher.mutex);
+    return streams;
+}
+
+/* ---- What a reader waits for ---- */
+
+struct wait {
+    struct graft_session *session;
+    struct graft_view *view;
+    const struct graft_place *place;
+    struct graft_err *err;
+};
+
+/* Runs the request that the token is in, here, with whatever stands beside it. The mutex is held,
+ * but not meanwhile. */
+static enum graft_rc run_here(struct graft_session *session, struct graft_batch *batch,
+                              struct graft_err *err)
 {
     struct graft_volume *volume = session->volume;
     if (session->codec == NULL && graft_codec_new(volume->env->alloc, &session->codec) != GRAFT_OK)
         return graft_err_set(err, GRAFT_ENOMEM, "out of memory for a decompressor");
-    enum graft_rc rc = GRAFT_ECORRUPT;
-    for (int attempt = 0; attempt < 2 && rc == GRAFT_ECORRUPT; attempt++) {
-        graft_buf_clear(bytes);
-        volume->counts.fetches++;
-        rc = graft_remote_get_range(graft_volume_remote(volume), &place->object, place->offset,
-                                    place->stored_bytes, bytes, err);
-        if (rc == GRAFT_OK)
-            rc = graft_frame_decode(session->codec, bytes->bytes, bytes->size,
-                                    graft_store_page_bytes(volume->store), frame, err);
-    }
-    if (rc == GRAFT_OK)
-        return GRAFT_OK;
-    char object[64];
-    name_object(&place->object, object, sizeof object);
-    if (rc == GRAFT_ENOTFOUND)
-        return graft_view_explain_missing(volume, place->version_lsn, GRAFT_ECORRUPT, object, err);
-    return graft_err_wrap(err, rc, "%s of %s, %u bytes at %llu", object,
-                          graft_remote_url(graft_volume_remote(volume)), place->stored_bytes,
-                          (unsigned long long)place->offset);
+    graft_batch_take(&volume->fetcher, batch);
+    (void)graft_worker_start(volume); /* for what else is queued */
+    graft_mutex_unlock(volume->fetcher.mutex);
+    graft_batch_run(volume, session->codec, batch);
+    graft_mutex_lock(volume->fetcher.mutex);
+    return GRAFT_OK;
 }
 
-/* The leader's work, without the mutex. */
-static enum graft_rc load(struct graft_session *session, const struct graft_view *view,
-                          const struct graft_place *place, struct graft_token *token,
-                          struct graft_err *err)
+/* Waits until the token is settled, and serves it when nobody else does. Alone, it is served here:
+ * that saves handing it over; together with others by a worker, since the reader wants to go on as
+ * soon as its own page is there. The mutex is held. */
+static void wait_settled(struct wait *wait, struct graft_token *token, bool leads)
 {
-    struct graft_volume *volume = session->volume;
-    struct graft_buf bytes;
-    graft_buf_init(&bytes, volume->env->alloc);
-    struct graft_frame frame;
-    enum graft_rc rc = read_frame(session, place, &bytes, &frame, err);
-    if (rc == GRAFT_OK)
-        rc = keep_content(token, volume->env->alloc, &frame);
-    if (rc == GRAFT_OK) {
-        volume->counts.pages_fetched += frame.count;
-        /* A page that cannot be put into the image is served all the same. */
-        uint64_t installed = 0;
-        struct graft_err ignored = {0};
-        if (graft_fetcher_install(volume, view, &place->object, place->offset, &frame, &installed,
-                                  &ignored) != GRAFT_OK)
-            graft_log_write(volume->env->log, GRAFT_LOG_WARN, "keeping a fetched page: %s",
-                            ignored.text);
+    struct graft_volume *volume = wait->session->volume;
+    struct graft_fetcher *fetcher = &volume->fetcher;
+    while (token->state == GRAFT_TOKEN_QUEUED || token->state == GRAFT_TOKEN_LOADING) {
+        if (leads && token->state == GRAFT_TOKEN_QUEUED) {
+            struct graft_batch batch;
+            graft_batch_gather(fetcher, token, &batch);
+            if (batch.count == 1 || !graft_worker_start(volume)) {
+                struct graft_err err = {0};
+                enum graft_rc rc = run_here(wait->session, &batch, &err);
+                if (rc != GRAFT_OK)
+                    graft_token_settle(volume, token, rc, &err);
+                continue;
+            }
+        }
+        (void)graft_cond_wait(fetcher->settled, fetcher->mutex, GRAFT_WAIT_FOREVER);
     }
-    graft_buf_deinit(&bytes);
-    return rc;
+}
+
+/* A settled token of the place that the caller waits for (graft_token_leave), or the failure that
+ * is the caller's own. The mutex is held. */
+static enum graft_rc obtain(struct wait *wait, struct graft_token **out)
+{
+    struct graft_volume *volume = wait->session->volume;
+    struct graft_fetcher *fetcher = &volume->fetcher;
+    for (;;) {
+        struct graft_token *token = graft_token_find(fetcher, wait->place);
+        if (token != NULL)
+            volume->counts.shared_fetches++;
+        else
+            token = graft_token_new(volume, wait->view, wait->place, GRAFT_FETCH_DEMAND);
+        if (token == NULL)
+            return graft_err_set(wait->err, GRAFT_ENOMEM, "out of memory for a fetch");
+        token->waiters++;
+        bool leads = token->state == GRAFT_TOKEN_QUEUED && !token->led;
+        if (leads) {
+            token->led = true;
+            token->report = wait->err;
+            graft_token_promote(fetcher, token);
+        }
+        /* What comes for an older snapshot can be put into the image for the newest. */
+        if (token->view != NULL && token->view->commit.lsn < wait->view->commit.lsn &&
+            token->state == GRAFT_TOKEN_QUEUED) {
+            graft_view_hold(volume, wait->view);
+            graft_view_release(volume, token->view);
+            token->view = wait->view;
+        }
+        wait_settled(wait, token, leads);
+        if (token->state == GRAFT_TOKEN_READY) {
+            *out = token;
+            return GRAFT_OK;
+        }
+        enum graft_rc rc = token->rc;
+        graft_token_leave(volume, token);
+        if (leads)
+            return rc;
+    }
 }
 
 static enum graft_rc copy_page(const struct graft_token *token, const struct graft_place *place,
@@ -221,74 +263,47 @@ static enum graft_rc copy_page(const struct graft_token *token, const struct gra
     return GRAFT_OK;
 }
 
-/* A referenced token of the place that is ready, or whose leader the caller now is (`*leads`). The
- * mutex is held. */
-static enum graft_rc join_token(struct graft_volume *volume, const struct graft_place *place,
-                                struct graft_token **out, bool *leads, struct graft_err *err)
+static enum graft_rc fetch_zeros(struct graft_volume *volume, const struct graft_view *view,
+                                 uint32_t page, void *bytes, size_t *got, struct graft_err *err)
 {
-    struct graft_fetcher *fetcher = &volume->fetcher;
-    for (;;) {
-        struct graft_token *token = find_token(fetcher, place);
-        if (token == NULL)
-            break;
-        volume->counts.shared_fetches++;
-        token->references++;
-        while (token->state == TOKEN_LOADING)
-            (void)graft_cond_wait(fetcher->done, fetcher->mutex, GRAFT_WAIT_FOREVER);
-        if (token->state == TOKEN_READY) {
-            *out = token;
-            *leads = false;
-            return GRAFT_OK;
-        }
-        token->references--;
-    }
-    struct graft_token *token = graft_calloc(volume->env->alloc, 1, sizeof *token);
-    if (token == NULL)
-        return graft_err_set(err, GRAFT_ENOMEM, "out of memory for a fetch");
-    token->object = place->object;
-    token->offset = place->offset;
-    token->references = 1;
-    token->next = fetcher->tokens;
-    fetcher->tokens = token;
-    *out = token;
-    *leads = true;
-    return GRAFT_OK;
+    const struct graft_config *config = graft_store_config(volume->store);
+    bool installed = false;
+    memset(bytes, 0, config->page_bytes);
+    *got = config->variable ? 0 : config->page_bytes;
+    return graft_store_install(volume->store, page, view->commit.lsn, view->commit.lsn, bytes, *got,
+                               &installed, err);
 }
 
-enum graft_rc graft_fetch_page(struct graft_session *session, const struct graft_view *view,
+enum graft_rc graft_fetch_page(struct graft_session *session, struct graft_view *view,
                                uint32_t page, void *bytes, size_t *got, struct graft_err *err)
 {
     struct graft_volume *volume = session->volume;
     struct graft_fetcher *fetcher = &volume->fetcher;
     struct graft_place place;
-    if (!graft_view_find(view, page, &place)) {
-        const struct graft_config *config = graft_store_config(volume->store);
-        memset(bytes, 0, config->page_bytes);
-        *got = config->variable ? 0 : config->page_bytes;
-        bool installed = false;
-        return graft_store_install(volume->store, page, view->commit.lsn, view->commit.lsn, bytes,
-                                   *got, &installed, err);
-    }
+    if (!graft_view_find(view, page, &place))
+        return fetch_zeros(volume, view, page, bytes, got, err);
 
+    struct wait wait = {.session = session, .view = view, .place = &place, .err = err};
     struct graft_token *token = NULL;
-    bool leads = false;
     graft_mutex_lock(fetcher->mutex);
-    enum graft_rc rc = join_token(volume, &place, &token, &leads, err);
-    if (rc != GRAFT_OK) {
-        graft_mutex_unlock(fetcher->mutex);
-        return rc;
-    }
-    if (leads) {
-        graft_mutex_unlock(fetcher->mutex);
-        rc = load(session, view, &place, token, err);
-        graft_mutex_lock(fetcher->mutex);
-        token->state = rc == GRAFT_OK ? TOKEN_READY : TOKEN_FAILED;
-        graft_cond_broadcast(fetcher->done);
-    }
-    if (rc == GRAFT_OK)
+    enum graft_rc rc = obtain(&wait, &token);
+    if (rc == GRAFT_OK) {
         rc = copy_page(token, &place, page, bytes, got, err);
-    token->references--;
-    trim(fetcher, volume->env->alloc);
+        graft_token_leave(volume, token);
+    }
+    (void)graft_worker_start(volume);
     graft_mutex_unlock(fetcher->mutex);
+    /* Its frame may have come while the image could not take it: for another snapshot, or while
+     * somebody folded. */
+    if (rc == GRAFT_OK && graft_store_page_state(volume->store, page) != GRAFT_STORE_HELD) {
+        bool installed = false;
+        struct graft_err ignored = {0};
+        graft_mutex_lock(fetcher->install_mutex);
+        if (graft_store_install(volume->store, page, view->commit.lsn, place.version_lsn, bytes,
+                                *got, &installed, &ignored) != GRAFT_OK)
+            graft_log_write(volume->env->log, GRAFT_LOG_WARN, "keeping page %u: %s", page,
+                            ignored.text);
+        graft_mutex_unlock(fetcher->install_mutex);
+    }
     return rc;
 }

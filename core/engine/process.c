@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 #include "engine/sync.h"
 #include "engine/volume.h"
 
@@ -96,8 +97,8 @@ static enum graft_rc open_remote(struct graft_volume *volume, struct graft_err *
 static void volume_free(struct graft_volume *volume)
 {
     struct graft_alloc *alloc = volume->env->alloc;
-    if (volume->fetcher.mutex != NULL || volume->fetcher.done != NULL)
-        graft_fetcher_deinit(&volume->fetcher, volume);
+    graft_fetcher_deinit(&volume->fetcher, volume);
+    graft_prefetch_deinit(volume);
     if (volume->mutex != NULL)
         graft_view_forget_all(volume);
     GRAFT_ASSERT(volume->views == NULL);
@@ -126,6 +127,7 @@ static enum graft_rc volume_new(struct graft_process *process, const char *direc
     enum graft_rc rc = GRAFT_OK;
     if (volume->directory == NULL || graft_mutex_new(env->tasks, &volume->mutex) != GRAFT_OK ||
         graft_mutex_new(env->tasks, &volume->sync_mutex) != GRAFT_OK ||
+        graft_prefetch_init(volume) != GRAFT_OK ||
         graft_fetcher_init(&volume->fetcher, volume) != GRAFT_OK)
         rc = graft_err_set(err, GRAFT_ENOMEM, "out of memory for a volume");
     if (rc == GRAFT_OK)
@@ -180,6 +182,7 @@ static enum graft_rc open_locked(struct graft_process *process, const char *dire
                                  struct graft_volume **out, struct graft_err *err)
 {
     struct graft_volume *volume = find_open(process, directory);
+    GRAFT_SOMETIMES(volume != NULL, "two connections of a process share a volume");
     if (volume != NULL) {
         GRAFT_TRY(agree(volume, options, err));
         volume->references++;
@@ -225,6 +228,7 @@ void graft_volume_close(struct graft_volume *volume)
     /* The mutex is held through the close, so that an open of the same directory finds it either
      * open or closed. */
     graft_mutex_lock(process->mutex);
+    GRAFT_ALWAYS(volume->references > 0, "a volume is closed as often as it was opened");
     if (--volume->references == 0) {
         struct graft_volume **link = &process->volumes;
         while (*link != volume)

@@ -1,8 +1,10 @@
 /* Sessions: a thin layer over the store's that goes to the remote for what the store does not hold.
  */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 #include "engine/sync.h"
 #include "engine/volume.h"
 
@@ -57,7 +59,8 @@ static bool must_meet(struct graft_volume *volume, const struct graft_store_snap
     graft_mutex_lock(volume->mutex);
     bool must = volume->remote != NULL && !volume->met;
     graft_mutex_unlock(volume->mutex);
-    return must;
+    GRAFT_SOMETIMES(must, "a new replica met its remote");
+    return must && !GRAFT_MUTANT("engine: a new replica takes itself for an empty volume");
 }
 
 enum graft_rc graft_session_begin(struct graft_session *session, struct graft_snapshot *out,
@@ -113,6 +116,7 @@ static enum graft_rc give_up_rotten(struct graft_session *session, uint32_t page
     if (graft_volume_remote(volume) == NULL ||
         graft_store_forget(volume->store, page, &refused) != GRAFT_OK)
         return GRAFT_ECORRUPT;
+    GRAFT_REACHABLE("a damaged page was repaired from the remote");
     volume->counts.repairs++;
     graft_log_write(volume->env->log, GRAFT_LOG_WARN,
                     "%s: page %u was damaged here; the remote has it, and it is fetched again",
@@ -133,12 +137,32 @@ static enum graft_rc read_remote(struct graft_session *session, uint32_t page, v
             "page %u of %s is missing, and no remote has it: restore the directory from a copy",
             page, volume->directory);
     volume->counts.stalls++;
+    GRAFT_REACHABLE("a reader went to the remote for a page");
     struct graft_view *view = NULL;
+    uint64_t began_us = graft_clock_monotonic_us(volume->env->clock);
     enum graft_rc rc = graft_view_get(volume, snapshot.remote_lsn, &view, err);
-    if (rc == GRAFT_OK)
+    if (rc == GRAFT_OK) {
+        graft_prefetch_expand(session, view, page);
         rc = graft_fetch_page(session, view, page, bytes, got, err);
+    }
+    if (rc == GRAFT_OK) {
+        (void)graft_prefetch_take_mark(volume, page);
+        session->fresh = true;
+        graft_prefetch_stalled(session, view,
+                               graft_clock_monotonic_us(volume->env->clock) - began_us);
+    }
     graft_view_release(volume, view);
     return rc == GRAFT_OK ? rc : graft_err_wrap(err, rc, "fetching page %u", page);
+}
+
+/* Where nothing waits to be read for the first time, as in a warm replica, this is one load. */
+static void note_read(struct graft_session *session, uint32_t page)
+{
+    struct graft_volume *volume = session->volume;
+    session->fresh = atomic_load_explicit(&volume->prefetch.unread, memory_order_relaxed) > 0 &&
+                     graft_prefetch_take_mark(volume, page);
+    if (session->fresh)
+        graft_prefetch_first_read(session, page);
 }
 
 enum graft_rc graft_session_read(struct graft_session *session, uint32_t page, void *bytes,
@@ -149,8 +173,10 @@ enum graft_rc graft_session_read(struct graft_session *session, uint32_t page, v
         err = &local;
     GRAFT_ASSERT(size >= graft_store_page_bytes(session->volume->store));
     enum graft_rc rc = graft_store_read(session->store, page, bytes, got, err);
-    if (rc == GRAFT_OK)
+    if (rc == GRAFT_OK) {
+        note_read(session, page);
         return GRAFT_OK;
+    }
     if (rc == GRAFT_ECORRUPT) {
         struct graft_err rot = *err;
         if (give_up_rotten(session, page) != GRAFT_OK)
@@ -166,7 +192,19 @@ enum graft_rc graft_session_peek(struct graft_session *session, uint32_t page, v
                                  size_t size, size_t *got, struct graft_err *err)
 {
     GRAFT_ASSERT(size >= graft_store_page_bytes(session->volume->store));
-    return graft_store_read(session->store, page, bytes, got, err);
+    GRAFT_TRY(graft_store_read(session->store, page, bytes, got, err));
+    note_read(session, page);
+    return GRAFT_OK;
+}
+
+bool graft_session_was_fresh(const struct graft_session *session)
+{
+    return session->fresh;
+}
+
+uint64_t graft_session_stalled_us(const struct graft_session *session)
+{
+    return session->stalled_us;
 }
 
 uint32_t graft_session_page_count(const struct graft_session *session)

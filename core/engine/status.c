@@ -229,6 +229,8 @@ enum graft_rc graft_stats(struct graft_volume *volume, graft_stats_fn *each, voi
     const struct graft_objects_counts *wire = remote != NULL ? graft_remote_counts(remote) : &none;
     const struct graft_store_counts *store = graft_store_counts(volume->store);
     const struct graft_volume_counts *engine = &volume->counts;
+    uint64_t hits = engine->prefetch_hits;
+    uint64_t prefetched = engine->pages_prefetched;
     const struct {
         const char *name;
         uint64_t value;
@@ -244,6 +246,11 @@ enum graft_rc graft_stats(struct graft_volume *volume, graft_stats_fn *each, voi
         {"fetches", engine->fetches},
         {"pages_fetched", engine->pages_fetched},
         {"stalls", engine->stalls},
+        {"stalled_us", engine->stalled_us},
+        {"pages_prefetched", engine->pages_prefetched},
+        {"prefetch_hits", engine->prefetch_hits},
+        {"prefetch_waste", hits < prefetched ? prefetched - hits : 0}, /* as of now */
+        {"bulks", engine->bulks},
         {"shared_fetches", engine->shared_fetches},
         {"repairs", engine->repairs},
         {"pushes", engine->pushes},

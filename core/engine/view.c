@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 #include "engine/volume.h"
 
 static void base_release(struct graft_alloc *alloc, struct graft_view_base *base)
@@ -26,6 +27,8 @@ static void view_free(struct graft_view *view)
 static void trim(struct graft_volume *volume, uint32_t unused_max)
 {
     uint32_t unused = 0;
+    if (unused_max > 0 && GRAFT_BUGGIFY("views: keep none that nobody uses"))
+        unused_max = 0;
     struct graft_view **link = &volume->views;
     while (*link != NULL) {
         struct graft_view *view = *link;
@@ -43,7 +46,11 @@ static struct graft_view *find_cached(struct graft_volume *volume, uint64_t remo
 {
     for (struct graft_view **link = &volume->views; *link != NULL; link = &(*link)->next) {
         struct graft_view *view = *link;
-        if (view->commit.lsn != remote_lsn)
+        bool found = view->commit.lsn == remote_lsn;
+        if (view->commit.lsn > remote_lsn &&
+            GRAFT_MUTANT("engine: the map of a newer commit is taken for an older one's"))
+            found = true;
+        if (!found)
             continue;
         *link = view->next;
         view->next = volume->views;
@@ -58,6 +65,7 @@ static struct graft_view_base *find_base(struct graft_volume *volume, uint64_t c
 {
     for (struct graft_view *view = volume->views; view != NULL; view = view->next) {
         if (view->base != NULL && view->base->checkpoint.lsn == checkpoint_lsn) {
+            GRAFT_REACHABLE("two maps of remote commits share a checkpoint");
             view->base->references++;
             return view->base;
         }
@@ -144,6 +152,10 @@ enum graft_rc graft_view_put(struct graft_volume *volume, struct graft_commit *c
     }
     view->commit = *commit;
     graft_commit_init(commit, alloc);
+    GRAFT_ALWAYS((view->base != NULL) == (view->commit.checkpoint_lsn > 0),
+                 "a map has a checkpoint below it when its commit names one");
+    GRAFT_ALWAYS(view->base == NULL || view->base->checkpoint.lsn == view->commit.checkpoint_lsn,
+                 "the checkpoint below a map is the one that its commit names");
 
     graft_mutex_lock(volume->mutex);
     struct graft_view *other = find_cached(volume, view->commit.lsn);
@@ -195,10 +207,19 @@ enum graft_rc graft_view_get(struct graft_volume *volume, uint64_t remote_lsn,
     graft_mutex_lock(volume->mutex);
     struct graft_view *view = find_cached(volume, remote_lsn);
     graft_mutex_unlock(volume->mutex);
+    GRAFT_SOMETIMES(view != NULL, "the map of a remote commit was at hand");
+    GRAFT_SOMETIMES(view == NULL, "the map of a remote commit was read for a snapshot");
     if (view == NULL)
         return graft_view_read(volume, remote_lsn, out, err);
     *out = view;
     return GRAFT_OK;
+}
+
+void graft_view_hold(struct graft_volume *volume, struct graft_view *view)
+{
+    graft_mutex_lock(volume->mutex);
+    view->references++;
+    graft_mutex_unlock(volume->mutex);
 }
 
 void graft_view_release(struct graft_volume *volume, struct graft_view *view)
@@ -229,6 +250,9 @@ static const struct graft_map_entry *find_entry(const struct graft_view *view, u
     const struct graft_map_entry *entry = graft_pagemap_find(*map, page);
     if (entry != NULL || view->base == NULL || page > view->commit.least_page_count)
         return entry;
+    GRAFT_REACHABLE("a page was looked up in a checkpoint");
+    if (GRAFT_MUTANT("engine: pages that stand in the checkpoint are taken for zeros"))
+        return NULL;
     *map = &view->base->checkpoint.map;
     return graft_pagemap_find(*map, page);
 }

@@ -47,6 +47,8 @@ GRAFT_MUST_USE enum graft_rc graft_view_put(struct graft_volume *volume,
                                             struct graft_commit *commit,
                                             const struct graft_hash *hash, struct graft_view **out,
                                             struct graft_err *err);
+/* One more reference to a view that the caller has one to. */
+void graft_view_hold(struct graft_volume *volume, struct graft_view *view);
 void graft_view_release(struct graft_volume *volume, struct graft_view *view); /* accepts NULL */
 /* An object that the state at `remote_lsn` needs is not there: EUNREACHABLE when the whole
  * repository is not, else `otherwise`, with a text that says that the remote lacks `what`. */

@@ -4,6 +4,7 @@
 #define GRAFT_ENGINE_VOLUME_H
 
 #include "engine/fetcher.h"
+#include "engine/prefetch.h"
 #include "engine/view.h"
 #include "env/env.h"
 #include "graft/graft.h"
@@ -16,7 +17,11 @@ struct graft_volume_counts {
         pages_fetched;        /* pages of fetched frames that the snapshot asked for or could use */
     _Atomic uint64_t fetches; /* ranged reads of frames */
     _Atomic uint64_t stalls;  /* reads that had to wait for the remote */
-    _Atomic uint64_t shared_fetches; /* reads that found their frame in flight or just fetched */
+    _Atomic uint64_t shared_fetches;   /* reads that found their frame in flight or just fetched */
+    _Atomic uint64_t stalled_us;       /* what those reads waited, in sum */
+    _Atomic uint64_t pages_prefetched; /* pages of frames that nobody had asked for */
+    _Atomic uint64_t prefetch_hits;    /* of these, those that were read since */
+    _Atomic uint64_t bulks;            /* decisions to stream the rest of something */
     _Atomic uint64_t repairs;
     _Atomic uint64_t pushes, pulls;
 };
@@ -53,6 +58,7 @@ struct graft_volume {
 
     struct graft_mutex *sync_mutex; /* one push, pull, hydrate or reset at a time in this process */
     struct graft_fetcher fetcher;
+    struct graft_prefetch prefetch;
     struct graft_volume_counts counts;
 };
 
@@ -60,6 +66,12 @@ struct graft_session {
     struct graft_volume *volume;
     struct graft_store_session *store;
     struct graft_codec *codec; /* made at the first fetch */
+    bool fresh;                /* what the last read found, see graft_session_was_fresh */
+    bool hinting;              /* somebody gives hints, and the history need not be kept */
+    uint32_t hinted_page;      /* the page that the last hint stood before */
+    uint64_t stalled_us;
+    struct graft_streams streams;
+    struct graft_history history;
 };
 
 /* The remote, or NULL. */

@@ -143,6 +143,7 @@ Test(lazy, sessions_that_miss_the_same_pages_share_the_fetches)
     struct replica a, b;
     make_source(&a, 400);
     replica_open(&b, &world, "b", world.url);
+    expect_ok(graft_setting_set(b.volume, "prefetch", "off", &world.err), &world.err);
     cr_assert_eq(page_count(&b), 400);
     struct racer racers[4];
     for (int i = 0; i < 4; i++) {

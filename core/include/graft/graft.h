@@ -108,6 +108,38 @@ GRAFT_MUST_USE enum graft_rc graft_session_peek(struct graft_session *session, u
                                                 struct graft_err *err);
 /* Pages of the write transaction, else of the snapshot. */
 uint32_t graft_session_page_count(const struct graft_session *session);
+/* Whether the page that was read (or peeked at) last had been fetched for it, or earlier and was
+ * read for the first time since. Whoever gives hints follows readers by that. */
+bool graft_session_was_fresh(const struct graft_session *session);
+/* Microseconds that this session has waited for fetches. */
+uint64_t graft_session_stalled_us(const struct graft_session *session);
+
+enum graft_hint_kind {
+    /* The pages will be read in this order if reading goes on as it has: as many are fetched as the
+     * window of `stream` lets, which grows with each hint. */
+    GRAFT_HINT_SEQUENCE,
+    /* All of them will be read soon (at most 1024 are taken). */
+    GRAFT_HINT_SET,
+    /* Any of them may be read, and readers have waited `stalled_us` for others like them: they are
+     * streamed when that is several times what their transfer takes. Never on a metered link. */
+    GRAFT_HINT_REST,
+};
+
+/* What a layer that knows the structure of the pages' content expects to be read. A hint costs
+ * nothing where the pages are held, and a wrong one costs bandwidth, nothing else: what is fetched
+ * by it counts as read by nobody. */
+struct graft_hint {
+    enum graft_hint_kind kind;
+    uint32_t stream; /* SEQUENCE: the same number for the same order, from 1 */
+    uint32_t before; /* the page whose read follows at once, so that it goes first; 0: none */
+    const uint32_t *pages;
+    uint32_t count;
+    uint64_t stalled_us; /* REST */
+};
+
+/* Returns after how many of a SEQUENCE's pages the next hint should come. A hint without pages says
+ * that the structure around `before` is known and nothing is to be expected. */
+uint32_t graft_session_hint(struct graft_session *session, const struct graft_hint *hint);
 
 /* ---- Sessions: writing
  * --------------------------------------------------------------------------------------------------
