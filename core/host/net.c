@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/ioctl.h>
@@ -64,13 +65,19 @@ struct session {
     uint8_t *target;               /* where the running read wants bytes */
     size_t target_size, target_got;
     uint32_t stall_timeout_ms;
-    bool added;    /* to the multi handle */
-    bool progress; /* bytes moved since the last look */
-    int unsent;    /* bytes in the socket's queue at the last look */
+    bool added; /* to the multi handle */
     bool done;
-    bool stalled;
     bool broken; /* not fit for another exchange */
     CURLcode result;
+
+    /* Whether it gets on. Time counts only while somebody waits for it. */
+    uint64_t moved;        /* bytes, since the last look */
+    int unsent;            /* bytes in the socket's queue at the last look */
+    uint64_t looked_ms;    /* when that was */
+    uint64_t moved_ms;     /* when bytes moved last */
+    uint64_t window_ms;    /* waited in this window of the stall time-out */
+    uint64_t window_bytes; /* moved in it */
+    bool stalled, too_slow;
     uint8_t buffer[BODY_BUFFER_BYTES];
 };
 
@@ -95,13 +102,19 @@ static struct host_net *net_of(const struct session *self)
     return (struct host_net *)self->exchange.net;
 }
 
+/* What comes next, the body or the answer to it, has a speed of its own. */
+static void begin_window(struct session *self)
+{
+    self->window_ms = self->window_bytes = 0;
+}
+
 /* ---- The callbacks. */
 
 static size_t on_header(char *bytes, size_t one, size_t size, void *arg)
 {
     struct session *self = arg;
     (void)one;
-    self->progress = true;
+    self->moved += size;
     if (self->head_done)
         return size; /* a trailer */
     size_t length = size;
@@ -152,7 +165,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *arg)
         self->paused = true;
         return CURL_WRITEFUNC_PAUSE;
     }
-    self->progress = true;
+    self->moved += size;
     if (direct > 0)
         memcpy(self->target + self->target_got, bytes, direct);
     self->target_got += direct;
@@ -181,8 +194,10 @@ static size_t on_upload(char *bytes, size_t one, size_t size, void *arg)
     if (self->body_rc != GRAFT_OK)
         return CURL_READFUNC_ABORT;
     GRAFT_ASSERT(got <= room);
-    self->progress = true;
+    self->moved += got;
     self->body_left -= got;
+    if (self->body_left == 0)
+        begin_window(self);
     return got;
 }
 
@@ -321,10 +336,27 @@ static void set_pointer(struct session *self, CURLoption option, void *value)
         self->setup = curl_easy_setopt(self->easy, option, value);
 }
 
+/* libcurl itself looks at the variables of proxies, and at none of certificates. */
+static void set_authorities(struct session *self)
+{
+    static const char *const files[] = {"AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        const char *file = getenv(files[i]);
+        if (file != NULL && file[0] != '\0') {
+            set_text(self, CURLOPT_CAINFO, file);
+            break;
+        }
+    }
+    const char *directory = getenv("SSL_CERT_DIR");
+    if (directory != NULL && directory[0] != '\0')
+        set_text(self, CURLOPT_CAPATH, directory);
+}
+
 static void set_options(struct session *self, const struct graft_request *request)
 {
     set_text(self, CURLOPT_URL, request->url);
     set_text(self, CURLOPT_PROTOCOLS_STR, "http,https");
+    set_authorities(self);
     set_long(self, CURLOPT_PATH_AS_IS, 1); /* what is signed is what is sent */
     set_long(self, CURLOPT_FOLLOWLOCATION, 0);
     set_long(self, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -472,27 +504,46 @@ static bool connected(struct session *self)
            connected_us > 0;
 }
 
-/* Whether bytes moved, or cannot be expected to yet. What curl has handed to the kernel moves when
- * the socket's queue gets shorter; the connect time-out covers what precedes the request. */
-static bool made_progress(struct session *self)
+/* Bytes that moved since the last look. What curl has handed to the kernel moves when the socket's
+ * queue gets shorter. */
+static uint64_t take_moved(struct session *self)
 {
-    if (!connected(self))
-        return true;
-    bool moved = self->progress;
-    self->progress = false;
+    uint64_t moved = self->moved;
     curl_socket_t socket = CURL_SOCKET_BAD;
     int unsent = 0;
+    self->moved = 0;
     if (curl_easy_getinfo(self->easy, CURLINFO_ACTIVESOCKET, &socket) == CURLE_OK &&
         socket != CURL_SOCKET_BAD && ioctl(socket, SIOCOUTQ, &unsent) == 0) {
-        moved = moved || unsent != self->unsent;
+        moved += unsent < self->unsent ? (uint64_t)(self->unsent - unsent) : 0;
         self->unsent = unsent;
     }
     return moved;
 }
 
+/* Whether the other side has stopped, or gets on so slowly that it might as well have. The connect
+ * time-out covers what precedes the request. */
+static bool has_stalled(struct session *self)
+{
+    uint64_t now = now_ms();
+    uint64_t moved = take_moved(self);
+    self->window_ms += now - self->looked_ms;
+    self->window_bytes += moved;
+    self->looked_ms = now;
+    if (moved > 0 || !connected(self))
+        self->moved_ms = now;
+    if (!connected(self))
+        begin_window(self);
+    self->stalled = now - self->moved_ms >= self->stall_timeout_ms;
+    if (self->window_ms < self->stall_timeout_ms)
+        return self->stalled;
+    self->too_slow = self->window_bytes < self->stall_timeout_ms;
+    begin_window(self);
+    return self->stalled || self->too_slow;
+}
+
 static void drive(struct session *self, bool (*satisfied)(const struct session *))
 {
-    uint64_t moved_ms = now_ms();
+    self->moved_ms = self->looked_ms = now_ms();
     while (!self->done && !satisfied(self)) {
         int running = 0;
         CURLMcode code = curl_multi_perform(self->multi, &running);
@@ -502,20 +553,16 @@ static void drive(struct session *self, bool (*satisfied)(const struct session *
             self->done = true;
             self->result = code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_RECV_ERROR;
         }
+        bool hopeless = self->stall_timeout_ms > 0 && !self->done && has_stalled(self);
+        if (hopeless && (self->too_slow || !satisfied(self))) {
+            self->done = self->broken = true;
+            self->result = CURLE_OPERATION_TIMEDOUT;
+        }
         if (self->done || satisfied(self))
             return;
         uint64_t wait_ms = POLL_MS_MAX;
-        uint64_t now = now_ms();
-        if (made_progress(self))
-            moved_ms = now;
         if (self->stall_timeout_ms > 0) {
-            uint64_t still_ms = now - moved_ms;
-            if (still_ms >= self->stall_timeout_ms) {
-                self->done = self->stalled = self->broken = true;
-                self->result = CURLE_OPERATION_TIMEDOUT;
-                return;
-            }
-            uint64_t left_ms = self->stall_timeout_ms - still_ms;
+            uint64_t left_ms = self->stall_timeout_ms - (self->looked_ms - self->moved_ms);
             wait_ms = left_ms < wait_ms ? left_ms : wait_ms;
         }
         (void)curl_multi_poll(self->multi, NULL, 0, (int)wait_ms, NULL);
@@ -533,6 +580,9 @@ static enum graft_rc failure(struct session *self, struct graft_err *err)
     if (self->stalled)
         return graft_err_set(err, GRAFT_EUNREACHABLE, "%s: no byte for %u ms", self->subject,
                              self->stall_timeout_ms);
+    if (self->too_slow)
+        return graft_err_set(err, GRAFT_EUNREACHABLE, "%s: fewer than %u bytes in %u ms",
+                             self->subject, self->stall_timeout_ms, self->stall_timeout_ms);
     const char *text = self->problem[0] != '\0' ? self->problem : curl_easy_strerror(self->result);
     enum graft_rc rc = GRAFT_EUNREACHABLE;
     /* An answer that is not HTTP is an unsupported protocol to curl as well. */
@@ -541,6 +591,12 @@ static enum graft_rc failure(struct session *self, struct graft_err *err)
         rc = GRAFT_EINVAL;
     else if (self->result == CURLE_OUT_OF_MEMORY)
         rc = GRAFT_ENOMEM;
+    /* A wrong certificate is no better in a while. */
+    else if (self->result == CURLE_PEER_FAILED_VERIFICATION ||
+             self->result == CURLE_SSL_CACERT_BADFILE)
+        return graft_err_set(err, GRAFT_EDENIED,
+                             "%s: %s; AWS_CA_BUNDLE names a file of authorities to trust",
+                             self->subject, text);
     return graft_err_set(err, rc, "%s: %s", self->subject, text);
 }
 
@@ -561,6 +617,7 @@ static enum graft_rc start(struct graft_net *net, const struct graft_request *re
                      ? graft_err_set(err, GRAFT_EUNREACHABLE, "%s: no response", session->subject)
                      : failure(session, err);
     }
+    begin_window(session);
     /* What belongs to the caller is not touched once this returns. */
     session->body = NULL;
     session->body_arg = NULL;

@@ -84,6 +84,13 @@ static bool send_long_head(int fd)
     return send_text(fd, "\r\n");
 }
 
+/* Until the other side has had enough. */
+static void send_slowly(int fd, char byte)
+{
+    while (send_all(fd, &byte, 1))
+        usleep(20000);
+}
+
 /* Whether the connection can serve another request. */
 static bool answer(int fd, const char *path, const char *body, size_t body_bytes)
 {
@@ -115,6 +122,11 @@ static bool answer(int fd, const char *path, const char *body, size_t body_bytes
         send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789");
     else if (strcmp(path, "/stall") == 0)
         send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n01234");
+    else if (strcmp(path, "/trickle") == 0 &&
+             send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"))
+        send_slowly(fd, 'x');
+    else if (strcmp(path, "/slowhead") == 0 && send_text(fd, "HTTP/1.1 200 OK\r\nX: "))
+        send_slowly(fd, 'x');
     else if (strcmp(path, "/garbage") == 0)
         send_text(fd, "\x16\x03\x01 this is not HTTP\r\n\r\n");
     if (strcmp(path, "/stall") == 0 || strcmp(path, "/silent") == 0)

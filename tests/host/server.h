@@ -26,6 +26,8 @@ struct server_seen {
  *   /continue   100 with a header, then 200, "after"
  *   /truncated  200, ten bytes of a hundred
  *   /stall      200, five bytes of a hundred, and silence
+ *   /trickle    200, and a byte of a million every 20 ms
+ *   /slowhead   a byte of a head every 20 ms, for good
  *   /silent     nothing, for good
  *   /hangup     nothing, and the connection ends
  *   /early      403 before the body is read, and the connection ends

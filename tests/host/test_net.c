@@ -500,6 +500,29 @@ Test(net, silence_within_the_body_times_out)
     graft_exchange_finish(exchange);
 }
 
+Test(net, who_sends_slowly_forever_times_out)
+{
+    struct graft_request request = {.stall_timeout_ms = 500};
+    struct graft_exchange *exchange = NULL;
+    expect_rc(start("GET", "/slowhead", request, &exchange), GRAFT_EUNREACHABLE, &err);
+    cr_assert_not_null(strstr(err.text, " in 500 ms") != NULL ? err.text
+                                                              : strstr(err.text, "for 500 ms"),
+                       "%s", err.text);
+    expect_ok(start("GET", "/trickle", request, &exchange), &err);
+    enum graft_rc rc = GRAFT_OK;
+    size_t all = 0;
+    while (rc == GRAFT_OK) {
+        char byte;
+        size_t got = 0;
+        rc = graft_exchange_read(exchange, &byte, 1, &got, &err);
+        all += got;
+    }
+    expect_rc(rc, GRAFT_EUNREACHABLE, &err);
+    cr_assert(all > 1 && all < 200, "%zu bytes", all);
+    cr_assert_not_null(strstr(err.text, "fewer than 500 bytes in 500 ms"), "%s", err.text);
+    graft_exchange_finish(exchange);
+}
+
 Test(net, a_head_without_bound_is_past_a_limit)
 {
     struct graft_exchange *exchange = NULL;
