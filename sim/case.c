@@ -10,7 +10,7 @@
 #include "workloads/workload.h"
 
 #define CASE_STREAM 0x20000U
-#define TRANSACTIONS 110U
+#define TRANSACTIONS 105U
 
 static const char *const remotes[SIM_REMOTE_COUNT] = {"file", "s3"};
 
@@ -31,13 +31,12 @@ void sim_case_draw(struct sim_case *out, uint64_t seed, const char *workload)
     *out = (struct sim_case){.seed = seed, .transactions = TRANSACTIONS};
     const char *drawn = draw_workload(&rng);
     (void)snprintf(out->workload, sizeof out->workload, "%s", workload == NULL ? drawn : workload);
-    out->remote = SIM_REMOTE_FILE;
+    out->remote = (enum sim_remote)sim_rng_below(&rng, SIM_REMOTE_COUNT);
     out->replicas = 2 + (uint32_t)(sim_rng_below(&rng, 3) == 0);
     out->machines = (uint32_t)sim_rng_between(&rng, 2, out->replicas);
     out->processes = 1 + (uint32_t)(sim_rng_below(&rng, 3) == 0);
     out->page_bytes = page_bytes[sim_rng_below(&rng, sizeof page_bytes / sizeof *page_bytes)];
-    out->seconds = (uint32_t)sim_rng_between(&rng, 60, 140);
-    out->think_ms = 700 * out->replicas * out->processes;
+    out->seconds = (uint32_t)sim_rng_between(&rng, 60, 120);
     sim_plan_draw(&out->plan, seed);
 }
 
@@ -45,13 +44,13 @@ void sim_case_print(const struct sim_case *self, char out[SIM_CASE_TEXT_BYTES])
 {
     char plan[SIM_PLAN_TEXT_BYTES];
     sim_plan_print(&self->plan, plan);
-    int used = snprintf(out, SIM_CASE_TEXT_BYTES,
-                        "setup seed=%" PRIu64 " workload=%s remote=%s machines=%u replicas=%u "
-                        "processes=%u page_bytes=%u seconds=%u transactions=%u think_ms=%u\n"
-                        "plan %s\n",
-                        self->seed, self->workload, remotes[self->remote], self->machines,
-                        self->replicas, self->processes, self->page_bytes, self->seconds,
-                        self->transactions, self->think_ms, plan);
+    int used =
+        snprintf(out, SIM_CASE_TEXT_BYTES,
+                 "setup seed=%" PRIu64 " workload=%s remote=%s machines=%u replicas=%u "
+                 "processes=%u page_bytes=%u seconds=%u transactions=%u\n"
+                 "plan %s\n",
+                 self->seed, self->workload, remotes[self->remote], self->machines, self->replicas,
+                 self->processes, self->page_bytes, self->seconds, self->transactions, plan);
     GRAFT_ASSERT(used > 0 && (size_t)used < SIM_CASE_TEXT_BYTES);
 }
 
@@ -87,7 +86,6 @@ static bool parse_count(struct sim_case *self, const char *name, const char *val
         {"page_bytes", &self->page_bytes, 512, 65536},
         {"seconds", &self->seconds, 1, 1000000},
         {"transactions", &self->transactions, 1, 1000000},
-        {"think_ms", &self->think_ms, 1, 1000000},
     };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         uint64_t number = 0;

@@ -34,9 +34,7 @@ struct sim_case {
     uint32_t processes; /* on each replica */
     uint32_t page_bytes;
     uint32_t seconds;      /* simulated, that clients work under faults */
-    uint32_t transactions; /* it goes on until so many were begun, and ends after three times so
-                              many */
-    uint32_t think_ms;     /* a client pauses so long between transactions, on average */
+    uint32_t transactions; /* clients go on until so many were committed, for four times as long */
     struct sim_plan plan;
 };
 

@@ -1,5 +1,6 @@
 /* graft-sim: runs the whole system under seeds, replays and shrinks what fails. */
 #include <getopt.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,6 +189,10 @@ int main(int argc, char **argv)
         (void)printf("graft-sim %s\n", cli_version());
         return SIM_EXIT_OK;
     }
+    /* Every run needs about as much memory as the one before: what the system once gave is kept. */
+    (void)mallopt(M_MMAP_THRESHOLD, 256 << 20);
+    (void)mallopt(M_TRIM_THRESHOLD, 512 << 20);
+    (void)mallopt(M_TOP_PAD, 16 << 20);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         if (strcmp(commands[i].name, argv[1]) == 0)
             return (int)run_command(&commands[i], argc - 1, argv + 1);

@@ -12,7 +12,7 @@
 /* Blocks come from the host in slabs, which are kept until the pool goes. */
 #define SLAB_BLOCKS 64U
 /* Up to here a region is cleared by hand, which is cheaper than giving its pages back. */
-#define CLEAR_BYTES_MAX (64U << 10)
+#define CLEAR_BYTES_MAX (512U << 10)
 
 struct sim_block {
     struct sim_block *next;

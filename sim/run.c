@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "sim/disk.h"
 #include "sim/net.h"
+#include "sim/oracle.h"
 #include "sim/parts.h"
 #include "sim/run_parts.h"
 #include "sim/s3.h"
@@ -26,6 +27,8 @@
 #define DOWN_NS_MAX (20 * SIM_SECOND)
 
 #define DRIVER_STREAM 0x30000U
+/* An operation that is still open after so many others have begun is one whose client died. */
+#define HISTORY_OPEN 64U
 #define SLOT_STREAM 0x40000U
 
 /* ---- Failures. */
@@ -57,7 +60,8 @@ bool run_may_be_damaged(const struct run *run)
 }
 
 /* The first line of what a world reports, without places and numbers: "assertion failed at f.c:12:
- * x" becomes "assert: f.c: x", "always: text (f.c:12)" becomes "always: text". */
+ * x" becomes "assert: f.c: x", "always: text (f.c:12)" becomes "always: text", "oracle: what: on
+ * which" becomes "oracle: what". */
 static void sign(const char *report, char out[SIM_SIGNATURE_BYTES])
 {
     static const char failed_at[] = "assertion failed at ";
@@ -66,8 +70,12 @@ static void sign(const char *report, char out[SIM_SIGNATURE_BYTES])
         report += sizeof failed_at - 1;
         used = (size_t)snprintf(out, SIM_SIGNATURE_BYTES, "assert: ");
     }
+    static const char oracle[] = "oracle: ";
+    const char *end = report + strcspn(report, "\n");
+    if (strncmp(report, oracle, sizeof oracle - 1) == 0 && strstr(report + 8, ": ") != NULL)
+        end = strstr(report + 8, ": ");
     bool number = false;
-    for (; *report != '\0' && *report != '\n' && used + 2 < SIM_SIGNATURE_BYTES; report++) {
+    for (; report < end && used + 2 < SIM_SIGNATURE_BYTES; report++) {
         if (strncmp(report, " (core/", 7) == 0 || strncmp(report, " (/", 3) == 0)
             break;
         bool digit = *report >= '0' && *report <= '9';
@@ -121,6 +129,7 @@ static void make_server(struct run *run)
             sim_machine_mount(run->machines[i], "/share", run->server, "/");
     } else {
         sim_machine_set_immune(run->server, true);
+        sim_net_set_keys(run->world, "key", "secret");
         run->s3 = sim_s3_new(run->server, "s3.sim", "bucket", "key", "secret");
     }
 }
@@ -138,7 +147,7 @@ static void make_slots(struct run *run)
                        slot->replica, what->page_bytes,
                        what->remote == SIM_REMOTE_FILE
                            ? "file:///share/repo/app"
-                           : "s3://bucket/repo/app&endpoint=http://s3.sim");
+                           : "s3://bucket/repo/app%3Fendpoint=http://s3.sim");
     }
 }
 
@@ -153,15 +162,26 @@ static void make_world(struct run *run, struct sim_pool *pool)
         run->machines[i] = sim_machine_new(run->world, names[i]);
     make_server(run);
     make_slots(run);
+    run->oracle = sim_oracle_new(run->world);
+}
+
+int64_t run_set_clock(struct sim_machine *machine)
+{
+    uint64_t now_ms = sim_machine_now_ms(machine);
+    int64_t off_ms = (int64_t)(now_ms - sim_world_wall_ms(machine->world));
+    sim_machine_jump_clock(machine, -off_ms);
+    return off_ms;
 }
 
 static bool set_up(struct run *run)
 {
     struct slot *slot = &run->slots[0];
+    int64_t off_ms = run_set_clock(slot->machine);
     sim_world_set_faults(run->world, false);
     run_start(slot, run_task_setup, "setup");
     if (!run_until_idle(run, SETUP_NS, "setup: it does not end"))
         return false;
+    sim_machine_jump_clock(slot->machine, off_ms);
     if (slot->code != 0)
         run_fail(run, "setup: it failed", "code %d: %s", slot->code, slot->error);
     sim_world_set_faults(run->world, true);
@@ -285,14 +305,33 @@ static void draw_faults(struct run *run)
         draw_for_machine(run, run->machines[i]);
 }
 
-static bool is_over(const struct run *run)
+/* Transactions that were acknowledged. Those that stay open (their client died) keep a place in the
+ * history: what was looked at once need not be looked at again, up to the first of them. */
+static uint64_t committed(struct run *run)
 {
-    const struct sim_case *what = run->what;
+    size_t count = workload_history_count(run->history);
+    size_t index = run->counted_to;
+    uint64_t open_too = run->committed;
+    bool all_ended = true;
+    for (; index < count; index++) {
+        const struct workload_record *record = workload_history_at(run->history, index);
+        all_ended = all_ended && (record->ended != WORKLOAD_NEVER || count - index > HISTORY_OPEN);
+        open_too += record->kind == WORKLOAD_TRANSACTION && record->outcome == WORKLOAD_OK &&
+                    record->id != 0;
+        if (all_ended) {
+            run->counted_to = index + 1;
+            run->committed = open_too;
+        }
+    }
+    return open_too;
+}
+
+static bool is_over(struct run *run)
+{
     uint64_t passed_ns = sim_world_now_ns(run->world) - run->began_ns;
-    uint64_t wanted_ns = what->seconds * SIM_SECOND;
-    if (run->begun >= 3 * (uint64_t)what->transactions || passed_ns >= 4 * wanted_ns)
-        return true;
-    return passed_ns >= wanted_ns && run->begun >= what->transactions;
+    uint64_t wanted_ns = run->what->seconds * SIM_SECOND;
+    return passed_ns >= 4 * wanted_ns ||
+           (passed_ns >= wanted_ns && committed(run) >= run->what->transactions);
 }
 
 /* Whether something that is under way for the driver could let the others go on. */
@@ -337,6 +376,7 @@ static void make_report(struct run *run)
     const struct sim_trace *trace = sim_world_trace(run->world);
     result->hash = sim_world_hash(run->world);
     result->events = trace->serial;
+    result->transactions = committed(run);
     result->simulated_ns = sim_world_now_ns(run->world);
     memcpy(result->fired, trace->fired, sizeof result->fired);
 }
@@ -363,15 +403,6 @@ static void end_trace(struct run *run, struct sim_run_options *options)
         options->recorded = sim_trace_take(run->world, &options->recorded_count);
 }
 
-static void count_transactions(struct run *run)
-{
-    for (size_t i = 0; i < workload_history_count(run->history); i++) {
-        const struct workload_record *record = workload_history_at(run->history, i);
-        run->result->transactions +=
-            record->kind == WORKLOAD_TRANSACTION && record->outcome == WORKLOAD_OK;
-    }
-}
-
 void sim_run(struct sim_pool *pool, const struct sim_case *what, struct sim_run_options *options,
              struct sim_result *out)
 {
@@ -393,9 +424,9 @@ void sim_run(struct sim_pool *pool, const struct sim_case *what, struct sim_run_
     }
     end_trace(run, options);
     make_report(run);
+    sim_oracle_free(run->oracle);
     sim_world_free(run->world);
     sim_s3_free(run->s3);
-    count_transactions(run);
     workload_history_free(run->history);
     sim_heap_deinit(&run->heap);
     free(run);

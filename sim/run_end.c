@@ -171,6 +171,7 @@ static bool stop_clients(struct run *run)
     for (uint32_t i = 0; i < run->what->machines; i++) {
         if (!sim_machine_is_up(run->machines[i]))
             sim_machine_restart(run->machines[i]);
+        (void)run_set_clock(run->machines[i]);
     }
     for (uint32_t i = 0; i < run->slot_count; i++) {
         struct slot *slot = &run->slots[i];

@@ -53,7 +53,8 @@ struct run {
     uint32_t next_client;
     struct sim_rng rng; /* the driver's */
     uint64_t began_ns;
-    uint64_t begun; /* transactions */
+    uint64_t committed; /* transactions, among the first `counted_to` of the history */
+    size_t counted_to;
     bool stopping;
     struct sim_result *result;
 };
@@ -63,6 +64,10 @@ void run_fail(struct run *run, const char *signature, const char *format, ...) G
 bool run_has_failed(const struct run *run);
 /* Whether a fault fired after which data may be gone: errors that say so are no failure then. */
 bool run_may_be_damaged(const struct run *run);
+
+/* Puts a machine's wall clock right, and says how far off it was: an object store talks to nobody
+ * whose clock is off by more than a quarter of an hour. */
+int64_t run_set_clock(struct sim_machine *machine);
 
 /* ---- Processes (run_client.c). */
 
