@@ -211,10 +211,15 @@ static enum graft_rc change_volume(struct graft_store *store, const struct graft
                            store->directory);
     if (rc == GRAFT_OK)
         rc = never_committed(store, err);
-    if (rc == GRAFT_OK)
+    bool halfway = false;
+    if (rc == GRAFT_OK) {
         rc = become(store, config, err);
+        halfway = rc != GRAFT_OK;
+    }
+    /* What was left half done is neither volume: nobody may come in before the next try, or an
+     * opener that is alone, has healed it. */
     struct graft_err ignored = {0};
-    if (alone &&
+    if (alone && !halfway &&
         graft_lock_try(store->locks, GRAFT_LOCK_OPEN, false, &granted, &ignored) != GRAFT_OK)
         graft_log_write(store->env->log, GRAFT_LOG_ERROR, "%s: %s", store->directory, ignored.text);
     graft_lock_release(store->locks, GRAFT_LOCK_DOOR);
