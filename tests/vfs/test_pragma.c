@@ -244,3 +244,18 @@ Test(pragma, export_writes_a_plain_database_and_replaces_nothing)
     close_db(plain);
     cr_assert_eq(count_files("out.db"), 1);
 }
+
+Test(pragma, a_reset_forgets_a_schema_of_the_same_number)
+{
+    sqlite3 *a = open_replica("one.graft", "repo/app");
+    run(a, "CREATE TABLE base(x); PRAGMA graft_push");
+    sqlite3 *b = open_replica("two.graft", "repo/app");
+    expect_rows(b, "SELECT * FROM base", "");
+    run(a, "CREATE TABLE theirs(p, q); INSERT INTO theirs VALUES(1, 2); PRAGMA graft_push");
+    run(b, "CREATE TABLE ours(only); INSERT INTO ours VALUES('dropped')");
+    run(b, "PRAGMA graft_reset");
+    cr_assert_eq(run_code(b, "SELECT * FROM ours"), SQLITE_ERROR);
+    expect_rows(b, "SELECT * FROM theirs", "1|2");
+    close_db(a);
+    close_db(b);
+}
