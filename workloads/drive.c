@@ -27,8 +27,7 @@ static int make_schema(struct workload_session *session, const struct workload_d
 {
     int rc = workload_exec(session, "BEGIN IMMEDIATE");
     if (rc == SQLITE_OK)
-        rc = workload_exec(session, "CREATE TABLE IF NOT EXISTS op(place INTEGER PRIMARY KEY,"
-                                    " id INTEGER NOT NULL)");
+        rc = workload_exec(session, WORKLOAD_OP_TABLE);
     if (rc == SQLITE_OK)
         rc = workload_exec(session, design->schema);
     if (rc == SQLITE_OK && design->fill != NULL)
@@ -54,7 +53,7 @@ int workload_design_setup(struct workload_client *client, const struct workload_
 
 static int check_all(struct workload_session *session, const struct workload_design *design)
 {
-    int rc = design->check(session);
+    int rc = design->check != NULL ? design->check(session) : SQLITE_OK;
     return rc == SQLITE_OK ? workload_integrity(session) : rc;
 }
 

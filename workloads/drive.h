@@ -5,6 +5,10 @@
 
 #include "workloads/session.h"
 
+/* Which transactions are in the database, in their order; every workload has it. */
+#define WORKLOAD_OP_TABLE \
+    "CREATE TABLE IF NOT EXISTS op(place INTEGER PRIMARY KEY, id INTEGER NOT NULL)"
+
 struct workload_design {
     /* Makes tables that are not there; run within a transaction. */
     const char *schema;
@@ -55,5 +59,6 @@ int workload_design_finish(struct workload_client *client, const struct workload
 extern const struct workload workload_append;
 extern const struct workload workload_bank;
 extern const struct workload workload_register;
+extern const struct workload workload_sql;
 
 #endif

@@ -4,10 +4,7 @@
 #include "workloads/drive.h"
 
 const struct workload *const workloads[] = {
-    &workload_bank,
-    &workload_register,
-    &workload_append,
-    NULL,
+    &workload_bank, &workload_register, &workload_append, &workload_sql, NULL,
 };
 
 const struct workload *workload_find(const char *name)
