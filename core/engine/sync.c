@@ -80,6 +80,19 @@ static enum graft_rc settle(struct graft_sync *sync, struct graft_err *err)
     return rc == GRAFT_EDIVERGED ? GRAFT_OK : rc;
 }
 
+/* What the sync before was publishing when its process died is completed first: the state would be
+ * that of before it, or of a commit that nobody can see yet. */
+static enum graft_rc complete_before(struct graft_sync *sync, struct graft_err *err)
+{
+    if (!graft_store_publishing(sync->volume->store))
+        return GRAFT_OK;
+    GRAFT_TRY(graft_sync_write_begin(sync, err));
+    GRAFT_REACHABLE("a sync completed what the one before it was publishing");
+    enum graft_rc rc = graft_store_rollback(sync->session, err);
+    graft_store_end(sync->session);
+    return rc;
+}
+
 enum graft_rc graft_sync_begin(struct graft_sync *sync, struct graft_volume *volume,
                                struct graft_err *err)
 {
@@ -99,6 +112,7 @@ enum graft_rc graft_sync_begin(struct graft_sync *sync, struct graft_volume *vol
             volume->directory);
     GRAFT_TRY(take_lock(sync, err));
     GRAFT_TRY(graft_store_session_open(volume->store, &sync->session, err));
+    GRAFT_TRY(complete_before(sync, err));
     GRAFT_TRY(graft_store_sync_state(volume->store, &sync->state, err));
     GRAFT_ALWAYS(sync->state.pushed_lsn <= graft_sync_newest_lsn(volume),
                  "no more is pushed than was committed");

@@ -149,6 +149,9 @@ GRAFT_MUST_USE enum graft_rc graft_store_rollback(struct graft_store_session *se
 GRAFT_MUST_USE enum graft_rc graft_store_sync_state(struct graft_store *store,
                                                     struct graft_sync_state *out,
                                                     struct graft_err *err);
+/* True while a commit or a note is being published, and from the death of its writer until the next
+ * graft_store_write_begin: the sync state may be of before it, or of it already. */
+bool graft_store_publishing(struct graft_store *store);
 /* Records a new sync state without a commit, durably (a push that is pending, is done, was
  * refused). The caller holds the commit lock (graft_store_write_begin) and has changed nothing. A
  * later pushed_lsn takes the commits up to it out of the ahead set. Snapshots pinned later have the

@@ -19,6 +19,11 @@ enum graft_rc graft_store_sync_state(struct graft_store *store, struct graft_syn
     return GRAFT_OK;
 }
 
+bool graft_store_publishing(struct graft_store *store)
+{
+    return graft_header_load(store, GRAFT_W_PUBLISHING) != 0;
+}
+
 static void note_in_memory(struct graft_store_session *session,
                            const struct graft_sync_state *state)
 {
