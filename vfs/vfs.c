@@ -198,8 +198,6 @@ void graft_vfs_writer_ended(struct graft_vfs *vfs)
 {
     GRAFT_ALWAYS(atomic_load(&vfs->writers) > 0, "no writer ends that did not begin");
     atomic_fetch_sub(&vfs->writers, 1);
-    GRAFT_SOMETIMES(atomic_load(&vfs->sleepers) > 0,
-                    "a waiting connection was woken by a writer's end");
     if (atomic_load(&vfs->sleepers) == 0)
         return;
     graft_mutex_lock(vfs->mutex);

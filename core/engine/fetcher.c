@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 #include "engine/fetcher_parts.h"
 #include "engine/prefetch.h"
 #include "engine/volume.h"
@@ -43,6 +44,7 @@ void graft_fetcher_deinit(struct graft_fetcher *fetcher, struct graft_volume *vo
         graft_token_trim(volume, 0);
         bulk_clear(volume);
     }
+    GRAFT_ALWAYS(fetcher->cached_bytes == 0, "a fetcher that ends keeps nothing");
     for (uint32_t i = 0; i < GRAFT_FETCH_BUCKETS; i++)
         GRAFT_ASSERT(fetcher->buckets[i] == NULL);
     graft_cond_free(fetcher->work);
@@ -92,6 +94,7 @@ uint32_t graft_fetch_ahead(struct graft_volume *volume, struct graft_view *view,
             break;
         queued++;
     }
+    GRAFT_SOMETIMES(queued > 0, "pages were queued before anybody asked for them");
     graft_mutex_unlock(fetcher->mutex);
     return queued;
 }
@@ -219,6 +222,7 @@ static enum graft_rc obtain(struct wait *wait, struct graft_token **out)
     struct graft_fetcher *fetcher = &volume->fetcher;
     for (;;) {
         struct graft_token *token = graft_token_find(fetcher, wait->place);
+        GRAFT_SOMETIMES(token != NULL, "a reader found its page under way or just fetched");
         if (token != NULL)
             volume->counts.shared_fetches++;
         else

@@ -9,12 +9,14 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 #include "engine/prefetch.h"
 #include "engine/volume.h"
 
-#define GAP_BYTES_MAX (16U << 10)    /* read along between two frames rather than asked around */
-#define DEMAND_BYTES_MAX (64U << 10) /* past its own frame, a reader waits for no more than this \
-                                      */
+#define GAP_BYTES_MAX (16U << 10) /* read along between two frames rather than asked around */
+#define DEMAND_BYTES_MAX                                                    \
+    (64U << 10) /* past its own frame, a reader waits for no more than this \
+                 */
 #define AHEAD_BYTES_MAX (256U << 10)
 #define LINK_SAMPLE_BYTES_MIN (32U << 10)
 
@@ -71,7 +73,7 @@ void graft_batch_gather(struct graft_fetcher *fetcher, struct graft_token *token
     qsort(all, count, sizeof all[0], compare_tokens);
     bool demand = token->class == GRAFT_FETCH_DEMAND;
     uint64_t bytes_max = demand ? DEMAND_BYTES_MAX : AHEAD_BYTES_MAX;
-    if (bytes_max < token->stored_bytes)
+    if (bytes_max < token->stored_bytes || GRAFT_BUGGIFY("fetch: a request a frame"))
         bytes_max = token->stored_bytes;
     uint32_t first = 0, end = 0;
     find_run(all, count, token, bytes_max, &first, &end);
@@ -242,7 +244,7 @@ static enum graft_rc keep_content(struct graft_token *token, struct graft_alloc 
         at += page->size;
     }
     token->page_count = frame->count;
-    token->bytes = bytes;
+    token->bytes += bytes;
     return GRAFT_OK;
 }
 
@@ -272,6 +274,8 @@ static void finish(struct graft_volume *volume, struct graft_codec *codec,
     if (bytes != NULL)
         rc = graft_frame_decode(codec, bytes, token->stored_bytes,
                                 graft_store_page_bytes(volume->store), &frame, err);
+    GRAFT_SOMETIMES(bytes != NULL && rc == GRAFT_ECORRUPT,
+                    "a frame that was damaged was asked for again");
     if (rc == GRAFT_ECORRUPT)
         rc = read_alone(volume, codec, token, &again, &frame, err);
     if (rc == GRAFT_OK && (rc = keep_content(token, volume->env->alloc, &frame)) != GRAFT_OK)
@@ -329,6 +333,7 @@ static void fail(struct graft_volume *volume, struct graft_codec *codec, struct 
         if (!waited)
             continue;
         bool retry = joined && rc != GRAFT_EUNREACHABLE;
+        GRAFT_SOMETIMES(retry, "a frame was read by itself as a joined read had failed");
         finish(volume, codec, token, NULL, retry ? GRAFT_ECORRUPT : rc, &copy);
     }
     graft_mutex_lock(fetcher->mutex);
@@ -346,6 +351,7 @@ void graft_batch_run(struct graft_volume *volume, struct graft_codec *codec,
     struct graft_buf bytes;
     graft_buf_init(&bytes, volume->env->alloc);
     struct graft_err err = {0};
+    GRAFT_SOMETIMES(batch->count > 1, "neighbours were fetched in one request");
     enum graft_rc rc = get_range(volume, &first->object, start, end - start, &bytes, &err);
     put_waited_first(&volume->fetcher, batch);
     if (rc == GRAFT_OK) {
@@ -423,7 +429,7 @@ static struct graft_worker *vacant(struct graft_volume *volume)
 bool graft_worker_start(struct graft_volume *volume)
 {
     struct graft_fetcher *fetcher = &volume->fetcher;
-    if (fetcher->closing || !has_work(fetcher))
+    if (fetcher->closing || !has_work(fetcher) || GRAFT_BUGGIFY("fetch: no worker can be had"))
         return false;
     if (fetcher->idle > 0) {
         graft_cond_broadcast(fetcher->work);

@@ -39,7 +39,7 @@ struct graft_token {
     bool led;                 /* one of the waiters takes a failure for its own */
     struct graft_err *report; /* where that one wants it */
     enum graft_rc rc;         /* of a failed token */
-    size_t bytes;             /* of content */
+    size_t bytes;             /* of content, and of this */
     uint8_t *content;
     uint32_t page_count;
     struct graft_token_page pages[GRAFT_FRAME_PAGES_MAX];

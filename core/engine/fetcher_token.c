@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/catalogue.h"
 #include "base/checksum.h"
 #include "engine/volume.h"
 
@@ -12,7 +13,8 @@
 
 bool graft_same_object(const struct graft_object_ref *a, const struct graft_object_ref *b)
 {
-    return graft_object_ref_compare(a, b) == 0;
+    return graft_object_ref_compare(a, b) == 0 ||
+           GRAFT_MUTANT("engine: a frame is known by its offset, whatever object it is in");
 }
 
 static struct graft_token **bucket_of(struct graft_fetcher *fetcher,
@@ -67,6 +69,7 @@ struct graft_token *graft_token_new(struct graft_volume *volume, struct graft_vi
     token->object = place->object;
     token->offset = place->offset;
     token->stored_bytes = place->stored_bytes;
+    token->bytes = sizeof *token;
     token->version_lsn = place->version_lsn;
     token->class = class;
     token->ahead = class != GRAFT_FETCH_DEMAND;
@@ -87,6 +90,7 @@ void graft_token_promote(struct graft_fetcher *fetcher, struct graft_token *toke
     GRAFT_ASSERT(token->state == GRAFT_TOKEN_QUEUED);
     if (token->class == GRAFT_FETCH_DEMAND)
         return;
+    GRAFT_REACHABLE("a page that was expected was asked for before it came");
     struct graft_token_queue *from = &fetcher->queues[token->class];
     struct graft_token_queue *to = &fetcher->queues[GRAFT_FETCH_DEMAND];
     unlist(&from->first, &from->last, token);
@@ -106,7 +110,8 @@ static void free_token(struct graft_volume *volume, struct graft_token *token)
 {
     graft_view_release(volume, token->view);
     graft_free(volume->env->alloc, token->content);
-    graft_free(volume->env->alloc, token);
+    if (!GRAFT_MUTANT("engine: a token's memory is not given back"))
+        graft_free(volume->env->alloc, token);
 }
 
 static void remove_from_table(struct graft_fetcher *fetcher, struct graft_token *token)
@@ -139,6 +144,9 @@ void graft_token_settle(struct graft_volume *volume, struct graft_token *token, 
     struct graft_fetcher *fetcher = &volume->fetcher;
     if (token->state == GRAFT_TOKEN_QUEUED)
         graft_token_take(fetcher, token);
+    GRAFT_SOMETIMES(rc != GRAFT_OK && token->waiters > 0, "a fetch that readers wait for failed");
+    if (rc != GRAFT_OK && GRAFT_MUTANT("engine: a failed fetch is kept as if it had been done"))
+        rc = GRAFT_OK;
     token->rc = rc;
     if (rc == GRAFT_OK) {
         token->state = GRAFT_TOKEN_READY;

@@ -304,10 +304,7 @@ static void keep_view(struct graft_sync *sync, const struct graft_buf *object)
  * failed is healed by the next append, which a note is. */
 static enum graft_rc make_durable(struct graft_sync *sync, struct graft_err *err)
 {
-    if (GRAFT_MUTANT("engine: a push sends what a crash may still take from here"))
-        return GRAFT_OK;
     enum graft_rc rc = graft_store_flush(sync->volume->store, err);
-    GRAFT_SOMETIMES(rc == GRAFT_EIO, "a push found the log in doubt");
     return rc == GRAFT_EIO ? graft_sync_note(sync, &sync->state, err) : rc;
 }
 

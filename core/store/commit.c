@@ -95,7 +95,6 @@ static enum graft_rc fill_growth(struct graft_store_session *session, bool pull,
         bool known = true;
         if (pull)
             GRAFT_TRY(graft_table_knows(session->store, (uint32_t)page, &known, err));
-        GRAFT_SOMETIMES(!pull, "a commit filled pages that nobody wrote with zeros");
         if (known)
             GRAFT_TRY(graft_txn_put(session, (uint32_t)page,
                                     pull ? GRAFT_DIRTY_REMOTE : GRAFT_DIRTY_ZEROS, 0, err));
@@ -208,8 +207,7 @@ enum graft_rc graft_store_prepare(struct graft_store_session *session,
     if (rc == GRAFT_OK)
         rc = graft_txn_append(session, txn->pages, txn->page_total, &payload, err);
     /* What a pull brings may be installed in the image at once, which must not be ahead of it. */
-    bool sync =
-        commit->durable || pull || GRAFT_BUGGIFY("commit: synced though nobody asks for it");
+    bool sync = commit->durable || pull;
     if (!pull && GRAFT_MUTANT("store: a commit is acknowledged without its sync"))
         sync = false;
     if (pull && GRAFT_MUTANT("store: a pull is published without its sync"))
@@ -282,7 +280,6 @@ static void publish(struct graft_store_session *session)
     /* What was synced before it was published could not be counted then. */
     if (txn->durable && graft_header_load(store, GRAFT_W_POISON) == 0)
         graft_synced_store(store, txn->lsn);
-    GRAFT_SOMETIMES(!txn->durable, "a commit was published that a crash may take");
     GRAFT_SOMETIMES(txn->count < txn->base_count, "a commit cut the volume shorter");
     move_pin(session, txn->lsn);
     store->counts.commits++;

@@ -236,8 +236,6 @@ static enum graft_rc copy_elsewhere(struct heal *heal, struct graft_err *err)
     uint64_t folded = 0;
     if (other != heal->to_generation && other > graft_dead_load(store))
         GRAFT_TRY(graft_fold_run(store, &folded, err));
-    GRAFT_SOMETIMES(other != heal->to_generation && other > graft_dead_load(store),
-                    "a reader kept the log from being saved elsewhere");
     if (other != heal->to_generation && other > graft_dead_load(store))
         return graft_err_set(err, GRAFT_EIO,
                              "%s: a sync of the log failed, and it cannot be saved elsewhere "

@@ -297,7 +297,6 @@ static enum graft_rc read_spilled(struct graft_store_session *session, uint32_t 
     struct graft_store *store = session->store;
     struct graft_record record;
     bool valid = false;
-    GRAFT_REACHABLE("a transaction read what it had spilled");
     GRAFT_TRY(graft_log_read(store, place, session->txn.generation, &record, bytes,
                              graft_store_page_bytes(store), &valid, err));
     if (!valid || record.page != page || record.kind > GRAFT_RECORD_ZEROS)
