@@ -183,13 +183,31 @@ static void falsify_version(struct graft_dbfile *file, uint8_t *out)
     file->version_known = false;
 }
 
+/* The page is not held, or rotten: whoever knows the trees says what else is wanted. */
+static enum graft_rc read_missing(struct graft_dbfile *file, uint32_t page, uint8_t *out,
+                                  size_t *got, struct graft_err *err)
+{
+    if (file->hints == NULL)
+        file->hints = graft_hints_new(file->vfs->env, file->session, &file->passed);
+    if (file->hints != NULL)
+        graft_hints_missing(file->hints, &file->snapshot, file->page_bytes, page);
+    return graft_session_read(file->session, page, out, file->page_bytes, got, err);
+}
+
 static enum graft_rc read_page(struct graft_dbfile *file, uint32_t page, uint8_t *out,
                                struct graft_err *err)
 {
     size_t got = 0;
-    GRAFT_TRY(graft_session_read(file->session, page, out, file->page_bytes, &got, err));
+    enum graft_rc rc = graft_session_peek(file->session, page, out, file->page_bytes, &got, err);
+    if (rc == GRAFT_ENOTHELD || rc == GRAFT_ECORRUPT)
+        rc = read_missing(file, page, out, &got, err);
+    if (rc != GRAFT_OK)
+        return rc;
     if (got < file->page_bytes)
         memset(out + got, 0, file->page_bytes - got);
+    if (graft_session_was_fresh(file->session) && file->hints != NULL)
+        graft_hints_fresh(file->hints, &file->snapshot, file->page_bytes, page, out);
+    graft_hints_pass(&file->passed, page, out[page == 1 ? HEADER_BYTES : 0]);
     if (page == 1)
         remember_version(file, out);
     return GRAFT_OK;
@@ -525,6 +543,7 @@ static void release(struct graft_dbfile *file)
 {
     struct graft_alloc *alloc = file->vfs->env->alloc;
     graft_journal_deinit(&file->journal, alloc);
+    graft_hints_free(file->hints);
     graft_session_close(file->session);
     graft_volume_close(file->volume);
     graft_free(alloc, file->scratch);

@@ -2,6 +2,7 @@
 #ifndef GRAFT_VFS_DBFILE_H
 #define GRAFT_VFS_DBFILE_H
 
+#include "vfs/hints.h"
 #include "vfs/internal.h"
 
 /* Bytes of page 1 that SQLite compares to learn whether its cache is still good. */
@@ -48,6 +49,8 @@ struct graft_dbfile {
     int synchronous;          /* as PRAGMA synchronous numbers it */
     const char *journal_mode; /* static */
     struct graft_journal_store journal;
+    struct graft_hints *hints; /* NULL until a page was missing */
+    struct graft_hints_passed passed;
 };
 
 /* Opens a main database into `base`, which has room for a struct graft_dbfile. */
