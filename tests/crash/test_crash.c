@@ -6,9 +6,9 @@
  *
  *   test_crash [--kills N] [--seed S] [--full] [--dir DIR] [--keep]
  *
- * --full (or GRAFT_TESTS_LONG in the environment) is 500 kills, and fails when fewer than 50 of them
- * fell inside a COMMIT or fewer than 20 inside a recovery (a tenth and a twenty-fifth of another
- * number). A kill at a call repeats with its seed; one at a moment of time only about. */
+ * --full (or GRAFT_TESTS_LONG in the environment) is 500 kills, and fails when fewer than 50 of
+ * them fell inside a COMMIT or fewer than 20 inside a recovery (a tenth and a twenty-fifth of
+ * another number). A kill at a call repeats with its seed; one at a moment of time only about. */
 #include <ftw.h>
 #include <inttypes.h>
 #include <signal.h>
