@@ -165,9 +165,9 @@ static enum graft_rc never_committed(struct graft_store *store, struct graft_err
                          store->directory);
 }
 
-/* Under the exclusive open lock. After a failure the config in memory is what it was, so that the
- * next try does it all again; what is on disk by then is healed by that, or by the next opener
- * (graft_store_adopt). */
+/* Under the exclusive open lock. After a failure the config in memory is what it was, and the files
+ * follow it again as well as they can, so that the next try finds a volume to work in and does it
+ * all again; the config on disk is healed by that, or by the next opener (graft_store_adopt). */
 static enum graft_rc become(struct graft_store *store, const struct graft_config *config,
                             struct graft_err *err)
 {
@@ -189,7 +189,12 @@ static enum graft_rc become(struct graft_store *store, const struct graft_config
         rc = graft_store_recover(store, err);
     if (rc != GRAFT_OK && before.page_bytes != 0) {
         struct graft_err ignored = {0};
-        if (graft_store_copy_config(store, &before, &ignored) != GRAFT_OK)
+        enum graft_rc undone = graft_store_copy_config(store, &before, &ignored);
+        if (undone == GRAFT_OK)
+            undone = graft_store_format(store, &ignored);
+        if (undone == GRAFT_OK)
+            undone = graft_store_recover(store, &ignored);
+        if (undone != GRAFT_OK)
             graft_log_write(store->env->log, GRAFT_LOG_ERROR, "%s: %s", store->directory,
                             ignored.text);
     }
