@@ -7,7 +7,7 @@
 #include "base/catalogue.h"
 #include "workloads/check.h"
 
-#define THINK_MS 1000U
+#define THINK_MS_DEFAULT 1000U
 #define BURST_MAX 5U
 #define FAILURES_BEFORE_REOPENING 4U
 #define REOPENINGS_MAX 4U
@@ -92,8 +92,13 @@ static bool goes_on(const struct life *life)
 
 static void think(struct life *life, uint32_t mean_ms)
 {
-    uint64_t pause_ms = workload_below(life->client, 2 * (uint64_t)mean_ms + 1);
-    graft_task_sleep_ms(life->client->env->tasks, (uint32_t)pause_ms);
+    uint64_t drawn_ms = workload_below(life->client, 2 * (uint64_t)mean_ms + 1);
+    graft_task_sleep_ms(life->client->env->tasks, (uint32_t)drawn_ms);
+}
+
+static uint32_t pause_ms(const struct life *life)
+{
+    return life->client->think_ms > 0 ? life->client->think_ms : THINK_MS_DEFAULT;
 }
 
 /* Pull, work, push, as close together as applications do it. */
@@ -103,14 +108,14 @@ static int burst(struct life *life)
     uint64_t count = 1 + workload_below(life->client, BURST_MAX);
     for (uint64_t i = 0; i < count && rc == SQLITE_OK && goes_on(life); i++) {
         rc = life->design->transact(&life->session);
-        think(life, 20);
+        think(life, pause_ms(life) / 50);
     }
     if (rc == SQLITE_OK)
         rc = workload_push(&life->session);
     if (life->session.diverged)
         rc = workload_reset(&life->session);
     if (goes_on(life))
-        think(life, THINK_MS * (uint32_t)count);
+        think(life, pause_ms(life) * (uint32_t)count);
     return rc;
 }
 
@@ -204,7 +209,7 @@ int workload_design_drive(struct workload_client *client, const struct workload_
         if (rc == SQLITE_OK) {
             life.failures = 0;
             life.reopenings = 0;
-            think(&life, THINK_MS);
+            think(&life, pause_ms(&life));
             continue;
         }
         GRAFT_SOMETIMES((rc & 0xff) == SQLITE_BUSY, "a client is told to try again");

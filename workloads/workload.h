@@ -25,6 +25,7 @@ struct workload_client {
     uint32_t number;      /* unique among the clients of the run, those of the past included */
     uint32_t replica;     /* which replica `database` is */
     struct workload_history *history;
+    uint32_t think_ms; /* mean pause after a transaction; 0: 1000 */
     /* Faults of this run that weaken a promise: disks that damage what they hold, so that an error
      * that says so is no violation; disks that lie about syncs, so that a crash may take
      * acknowledged commits that were not pushed. */
