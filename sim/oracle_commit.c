@@ -60,7 +60,18 @@ static void check_replaced(struct sim_oracle *oracle, struct sim_machine *machin
     }
 }
 
-/* Called at each open: the store's address may have been another's. */
+/* A store that was opened just now: whether it had to recover the log. */
+static void meet_store(struct sim_oracle *oracle, struct oracle_replica *replica,
+                       struct graft_store *store)
+{
+    if (oracle_table_get(&oracle->stores, store) == replica)
+        return;
+    oracle_table_set(&oracle->stores, store, replica);
+    if (graft_store_counts(store)->recoveries > 0)
+        replica->recovery_serial = ++oracle->serial;
+}
+
+/* Called at each open of a volume. */
 struct oracle_replica *oracle_replica_of(struct sim_oracle *oracle, struct graft_volume *volume)
 {
     struct sim_machine *machine = sim_process_machine(sim_process_current());
@@ -77,7 +88,7 @@ struct oracle_replica *oracle_replica_of(struct sim_oracle *oracle, struct graft
         replica->next = oracle->replicas;
         oracle->replicas = replica;
     }
-    oracle_table_set(&oracle->stores, volume->store, replica);
+    meet_store(oracle, replica, volume->store);
     return replica;
 }
 
@@ -90,25 +101,24 @@ void sim_oracle_removed(struct sim_oracle *oracle, struct sim_machine *machine,
 
 /* ---- Beginning ---- */
 
-static void notice_crash(struct sim_oracle *oracle, struct oracle_replica *replica)
+static void notice_crash(struct oracle_replica *replica)
 {
     if (replica->machine->boot_ns == replica->boot_ns)
         return;
     replica->boot_ns = replica->machine->boot_ns;
     replica->crashed = true;
-    replica->crash_serial = ++oracle->serial;
 }
 
-uint64_t oracle_newest_local(struct sim_oracle *oracle, struct oracle_replica *replica)
+uint64_t oracle_newest_local(struct oracle_replica *replica)
 {
-    notice_crash(oracle, replica);
+    notice_crash(replica);
     return replica->crashed ? 0 : replica->newest_local;
 }
 
 void oracle_begin_starts(struct sim_oracle *oracle, struct oracle_replica *replica,
                          struct oracle_floor *out)
 {
-    notice_crash(oracle, replica);
+    notice_crash(replica);
     bool forgiven = replica->crashed && oracle_forgives_loss(oracle);
     *out = (struct oracle_floor){.lsn = replica->crashed ? replica->durable : replica->head,
                                  .remote_lsn = replica->remote_lsn};
@@ -175,6 +185,8 @@ static void join_line(struct sim_oracle *oracle, struct oracle_replica *replica,
         oracle->counts.pulls++;
         if (replica->pushed_max < commit->pushed_lsn)
             replica->pushed_max = commit->pushed_lsn;
+        if (commit->resets)
+            replica->reset_serial = oracle->serial;
         if (replica->remote_lsn < commit->object->lsn)
             replica->remote_lsn = commit->object->lsn;
         for (uint32_t i = 0; i < commit->page_count; i++)
@@ -393,6 +405,7 @@ void oracle_prepare_starts(struct sim_oracle *oracle, struct oracle_session *ses
         check_inline(oracle, session, made->object);
         made->truth = made->object->truth;
         made->pushed_lsn = commit->sync->pushed_lsn;
+        made->resets = session->resetting;
         if (replica->remote_max < commit->sync->remote_lsn)
             replica->remote_max = commit->sync->remote_lsn;
     } else {

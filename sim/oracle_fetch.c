@@ -4,10 +4,15 @@
  * the commit of a pull, or was pushed from here, is held. A reader that asks the remote for it all
  * the same is a violation unless, since then,
  *
- * - the machine crashed (installs are not synced; what was pushed from here is);
+ * - the log was recovered, after a crash of the machine or a kill of the last process on the
+ *   replica: installs are not synced, and a page that a pull changed, and that was fetched since,
+ *   is held in the image alone, while its frame in the log says that it is not; recovery cannot
+ * tell whether the image or the log is the newer. What was pushed from here stays;
  * - a local commit changed the page, or cut it off: a reset, which drops that commit, leaves the
  *   version of the remote to be fetched again;
- * - the page was found rotten and given up (graft_store_forget);
+ * - a reset gave it up: of what was pushed from here, with what was not, all that the base of the
+ *   log's half sums up, should it have been begun while the push was under way;
+ * - the page was found rotten and given up, or could not be (graft_store_forget);
  * - a sync lied: then the disk keeps what it likes;
  *
  * or the read had begun before the page was held: processes do not share fetches, tasks of one do.
@@ -74,8 +79,8 @@ static bool was_held(struct sim_oracle *oracle, struct oracle_replica *replica, 
     if (held == NULL || oracle_forgives_loss(oracle))
         return false;
     uint64_t lost = held->changed > held->forgotten ? held->changed : held->forgotten;
-    if (lost < replica->crash_serial)
-        lost = replica->crash_serial;
+    if (lost < replica->recovery_serial)
+        lost = replica->recovery_serial;
     return held->version_lsn == version_lsn && held->installed < serial && held->installed > lost;
 }
 
@@ -88,7 +93,7 @@ static bool was_pushed(struct sim_oracle *oracle, struct oracle_replica *replica
     struct oracle_held *held = held_at(replica, page);
     return held != NULL && object != NULL && object->replica == replica &&
            held->changed <= object->local_serial && held->forgotten <= object->local_serial &&
-           !oracle_forgives_loss(oracle);
+           replica->reset_serial <= object->local_serial && !oracle_forgives_loss(oracle);
 }
 
 /* ---- A reader asks ---- */
@@ -141,33 +146,30 @@ void oracle_hydrate_ends(struct sim_oracle *oracle)
         hydration->fiber = 0;
 }
 
-static struct oracle_frames *frames_of(struct sim_oracle *oracle, struct graft_volume *volume)
+static struct oracle_frames *frames_of(struct sim_oracle *oracle, const struct graft_store *store)
 {
-    uint32_t process_id = sim_process_id(sim_process_current());
-    struct oracle_frames *free = NULL;
+    struct oracle_frames *unused = NULL;
     for (struct oracle_frames *at = oracle->frames; at != NULL; at = at->next) {
-        if (at->volume == volume && at->process_id == process_id)
+        if (at->store == store)
             return at;
-        if (at->volume == NULL)
-            free = at;
+        if (at->store == NULL)
+            unused = at;
     }
-    if (free == NULL) {
-        free = oracle_alloc(oracle, sizeof *free);
-        free->next = oracle->frames;
-        oracle->frames = free;
+    if (unused == NULL) {
+        unused = oracle_alloc(oracle, sizeof *unused);
+        unused->next = oracle->frames;
+        oracle->frames = unused;
     }
-    free->volume = volume;
-    free->process_id = process_id;
-    free->count = 0;
-    return free;
+    unused->store = store;
+    unused->count = 0;
+    return unused;
 }
 
-void oracle_frames_drop(struct sim_oracle *oracle, struct graft_volume *volume)
+void oracle_frames_drop(struct sim_oracle *oracle, const struct graft_store *store)
 {
-    uint32_t process_id = sim_process_id(sim_process_current());
     for (struct oracle_frames *at = oracle->frames; at != NULL; at = at->next) {
-        if (at->volume == volume && at->process_id == process_id)
-            at->volume = NULL;
+        if (at->store == store)
+            at->store = NULL;
     }
 }
 
@@ -191,10 +193,10 @@ static bool was_all_held(struct sim_oracle *oracle, struct oracle_replica *repli
 }
 
 static void check_given(struct sim_oracle *oracle, const struct oracle_replica *replica,
-                        struct graft_volume *volume, const struct graft_object_ref *object,
+                        const struct graft_store *store, const struct graft_object_ref *object,
                         uint64_t offset)
 {
-    struct oracle_frames *frames = frames_of(oracle, volume);
+    struct oracle_frames *frames = frames_of(oracle, store);
     uint64_t last = frames->count < ORACLE_FRAMES ? frames->count : ORACLE_FRAMES;
     for (uint64_t i = 0; i < last; i++) {
         if (frames->ring[i].offset == offset &&
@@ -221,7 +223,7 @@ void oracle_frame_came(struct sim_oracle *oracle, struct graft_volume *volume,
     bool held = was_all_held(oracle, replica, view, object, offset, frame, serial);
     if (hydration == NULL) {
         oracle->counts.needless += held ? 1 : 0;
-        check_given(oracle, replica, volume, object, offset);
+        check_given(oracle, replica, volume->store, object, offset);
     } else if (held) {
         oracle_violation(oracle, replica,
                          "needless fetch: hydrating read a frame at %llu of which every page was "

@@ -90,7 +90,8 @@ struct oracle_commit {
     const struct oracle_object *object; /* a pull's */
     uint64_t lsn;
     uint64_t pushed_lsn; /* a pull's */
-    bool durable;        /* prepared with a sync that succeeded */
+    bool resets;
+    bool durable; /* prepared with a sync that succeeded */
     bool publishing;
     bool published; /* somebody saw it before its publisher returned */
     bool abandoned; /* neither published nor voided, for all we know */
@@ -122,7 +123,8 @@ struct oracle_replica {
     uint64_t boot_ns;
     bool crashed; /* since the last snapshot that was pinned */
     bool removed;
-    uint64_t crash_serial;
+    uint64_t recovery_serial; /* the last time that its log was recovered */
+    uint64_t reset_serial;
     struct oracle_state *states; /* by LSN, up to head */
     uint64_t states_capacity;
     uint64_t head;
@@ -161,7 +163,7 @@ struct oracle_replica *oracle_replica_of(struct sim_oracle *oracle, struct graft
 struct oracle_replica *oracle_replica_of_store(struct sim_oracle *oracle,
                                                struct graft_store *store);
 /* LSN of the newest local commit that is sure to be there, 0 for none. */
-uint64_t oracle_newest_local(struct sim_oracle *oracle, struct oracle_replica *replica);
+uint64_t oracle_newest_local(struct oracle_replica *replica);
 void oracle_begin_starts(struct sim_oracle *oracle, struct oracle_replica *replica,
                          struct oracle_floor *out);
 void oracle_begun(struct sim_oracle *oracle, struct oracle_session *session,
@@ -234,13 +236,12 @@ struct oracle_hydration {
     uint64_t serial; /* when it began */
 };
 
-/* The frames that a process's volume was given last, no more than its cache surely holds. */
+/* The frames that one open store was given last, no more than the fetcher's cache surely holds. */
 #define ORACLE_FRAMES 128U
 
 struct oracle_frames {
     struct oracle_frames *next;
-    struct graft_volume *volume;
-    uint32_t process_id;
+    const struct graft_store *store; /* NULL: free */
     uint64_t count;
     struct {
         struct graft_object_ref object;
@@ -263,7 +264,8 @@ void oracle_delivered(struct sim_oracle *oracle, struct graft_store *store, uint
                       uint64_t resolved_lsn, const void *bytes, size_t size);
 void oracle_installed(struct sim_oracle *oracle, struct graft_store *store, uint32_t page,
                       uint64_t version_lsn, bool installed);
-void oracle_frames_drop(struct sim_oracle *oracle, struct graft_volume *volume);
+/* The store is a new one. */
+void oracle_frames_drop(struct sim_oracle *oracle, const struct graft_store *store);
 
 /* ---- The oracle (oracle.c). */
 

@@ -34,12 +34,17 @@ WRAP(enum graft_rc, graft_volume_open, struct graft_process *process, const char
     return rc;
 }
 
-WRAP(void, graft_volume_close, struct graft_volume *volume)
+/* Another store may have been at this address. */
+WRAP(enum graft_rc, graft_store_open, struct graft_env *env, const char *directory,
+     struct graft_store **out, struct graft_err *err)
 {
+    enum graft_rc rc = __real_graft_store_open(env, directory, out, err);
     struct sim_oracle *oracle = oracle_current();
-    if (oracle != NULL && volume != NULL && volume->references == 1)
-        oracle_frames_drop(oracle, volume);
-    __real_graft_volume_close(volume);
+    if (oracle != NULL && rc == GRAFT_OK) {
+        oracle_table_set(&oracle->stores, *out, NULL);
+        oracle_frames_drop(oracle, *out);
+    }
+    return rc;
 }
 
 WRAP(enum graft_rc, graft_store_session_open, struct graft_store *store,
@@ -109,6 +114,9 @@ WRAP(enum graft_rc, graft_session_read, struct graft_session *session, uint32_t 
     struct oracle_session *known = watched(session->store);
     if (known != NULL)
         known->read_serial = ++oracle_current()->serial;
+    struct graft_err local = {0};
+    if (err == NULL)
+        err = &local;
     enum graft_rc rc = __real_graft_session_read(session, page, bytes, size, got, err);
     if (known != NULL && rc == GRAFT_OK)
         oracle_check_read(oracle_current(), known, page, bytes, *got);
@@ -117,6 +125,7 @@ WRAP(enum graft_rc, graft_session_read, struct graft_session *session, uint32_t 
     return rc;
 }
 
+/* A page that a crash took out of the image is damage to a peek, which may not fetch it again. */
 WRAP(enum graft_rc, graft_session_peek, struct graft_session *session, uint32_t page, void *bytes,
      size_t size, size_t *got, struct graft_err *err)
 {
@@ -124,8 +133,6 @@ WRAP(enum graft_rc, graft_session_peek, struct graft_session *session, uint32_t 
     struct oracle_session *known = watched(session->store);
     if (known != NULL && rc == GRAFT_OK)
         oracle_check_read(oracle_current(), known, page, bytes, *got);
-    else if (known != NULL)
-        oracle_check_error(oracle_current(), known->replica, "peeking", rc, err);
     return rc;
 }
 
@@ -292,7 +299,7 @@ WRAP(enum graft_rc, graft_push, struct graft_volume *volume, struct graft_sync_r
     struct sim_oracle *oracle = oracle_current();
     struct oracle_replica *replica =
         oracle == NULL ? NULL : oracle_replica_of_store(oracle, volume->store);
-    uint64_t newest = replica == NULL ? 0 : oracle_newest_local(oracle, replica);
+    uint64_t newest = replica == NULL ? 0 : oracle_newest_local(replica);
     enum graft_rc rc = __real_graft_push(volume, out, err);
     if (replica != NULL && rc == GRAFT_OK)
         oracle_pushed(oracle, replica, newest);
@@ -351,7 +358,7 @@ WRAP(enum graft_rc, graft_store_forget, struct graft_store *store, uint32_t page
 {
     enum graft_rc rc = __real_graft_store_forget(store, page, err);
     struct sim_oracle *oracle = oracle_current();
-    if (oracle != NULL && rc == GRAFT_OK)
+    if (oracle != NULL)
         oracle_page_forgotten(oracle, store, page);
     return rc;
 }
