@@ -31,6 +31,9 @@ bool graft_s3_is_passing(const struct graft_s3_answer *answer)
                                         "IncompleteBody",
                                         "XAmzContentSHA256Mismatch",
                                         NULL};
+    /* What is missing, the store always says: this came from something on the way, or not whole. */
+    if (answer->status == 404 && answer->code[0] == '\0')
+        return true;
     if (answer->status == 501 || answer->status == 505 || answer->status == 507)
         return false;
     return answer->status >= 500 || answer->status == 408 || answer->status == 409 ||
@@ -149,14 +152,14 @@ enum graft_rc graft_s3_failure(const struct graft_s3_access *access, const char 
     if (is(answer, "EntityTooLarge") || is(answer, "KeyTooLongError") || status == 413)
         return graft_err_set(err, GRAFT_ELIMIT, "the store does not take it (%u %s)", status,
                              answer->code);
+    if (answer->code[0] == '\0' && status < 500)
+        return graft_err_set(err, GRAFT_EUNREACHABLE,
+                             "%s answers %u, and not as S3 does: is it an S3 endpoint?",
+                             access->endpoint, status);
     if (graft_s3_is_passing(answer))
         return graft_err_set(err, GRAFT_EUNREACHABLE, "the store answers %u%s%s%s%s", status,
                              answer->code[0] == '\0' ? "" : " ", answer->code,
                              answer->message[0] == '\0' ? "" : ": ", answer->message);
-    if (status == 404 || answer->code[0] == '\0')
-        return graft_err_set(err, GRAFT_EUNREACHABLE,
-                             "%s answers %u, and not as S3 does: is it an S3 endpoint?",
-                             access->endpoint, status);
     if (status == 501 || status == 405)
         return graft_err_set(err, GRAFT_EUNSUPPORTED, "the store does not know this: %u %s: %s",
                              status, answer->code, answer->message);
