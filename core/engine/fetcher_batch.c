@@ -274,8 +274,6 @@ static void finish(struct graft_volume *volume, struct graft_codec *codec,
     if (bytes != NULL)
         rc = graft_frame_decode(codec, bytes, token->stored_bytes,
                                 graft_store_page_bytes(volume->store), &frame, err);
-    GRAFT_SOMETIMES(bytes != NULL && rc == GRAFT_ECORRUPT,
-                    "a frame that was damaged was asked for again");
     if (rc == GRAFT_ECORRUPT)
         rc = read_alone(volume, codec, token, &again, &frame, err);
     if (rc == GRAFT_OK && (rc = keep_content(token, volume->env->alloc, &frame)) != GRAFT_OK)

@@ -211,10 +211,8 @@ enum graft_rc graft_frame_decode(struct graft_codec *codec, const uint8_t *bytes
     uint32_t content_bytes = graft_rcur_u32(&cursor);
     if (cursor.failed || packed_bytes != graft_rcur_left(&cursor))
         return graft_err_set(err, GRAFT_ECORRUPT, "frame: %zu bytes are not its size", size);
-    if (graft_checksum64(bytes + 8, size - 8, 0) != checksum) {
-        GRAFT_REACHABLE("a frame of the remote did not verify");
+    if (graft_checksum64(bytes + 8, size - 8, 0) != checksum)
         return graft_err_set(err, GRAFT_ECORRUPT, "frame: bad checksum");
-    }
     uint64_t content_max =
         4 + (uint64_t)GRAFT_FRAME_PAGES_MAX * (TABLE_ROW_BYTES + (uint64_t)page_bytes_max);
     if (content_bytes > content_max || content_bytes > GRAFT_FRAME_CONTENT_BYTES_MAX)

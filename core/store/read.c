@@ -9,6 +9,7 @@
 #include "base/catalogue.h"
 
 #define ATTEMPTS_MAX 10000U
+#define SLOW_MS 5U
 
 enum outcome { DONE, AGAIN, FAILED };
 
@@ -131,6 +132,8 @@ static enum outcome look_once(struct lookup *look, struct graft_err *err)
     struct graft_store *store = look->store;
     look->word = graft_shm_load(look->slot);
     look->found = (struct graft_found){.word = look->word};
+    if (GRAFT_BUGGIFY("read: slow to follow a page word"))
+        graft_task_sleep_ms(store->env->tasks, SLOW_MS);
     if (!graft_word_valid(look->word)) {
         if (graft_shm_load(look->slot) != look->word)
             return AGAIN;

@@ -9,6 +9,7 @@
 #include "base/catalogue.h"
 
 #define FIRST_TRIES_MAX 1000000U
+#define SLOW_MS 20U
 
 static _Atomic uint64_t *mark_of(struct graft_store *store, uint32_t mark)
 {
@@ -81,6 +82,7 @@ static enum graft_rc take_mark(struct graft_store_session *session, struct graft
             continue;
         session->mark = mark;
         store->mark_hint = mark + 1;
+        graft_writer_disown(store, mark);
         graft_shm_store(store->env->shm, mark_of(store, mark), 0);
         return GRAFT_OK;
     }
@@ -138,6 +140,8 @@ enum graft_rc graft_store_begin(struct graft_store_session *session,
         *out = session->snapshot;
         return GRAFT_OK;
     }
+    if (graft_store_in_doubt(store))
+        GRAFT_TRY(graft_store_end_doubt(session, false, err));
     for (unsigned attempt = 0; attempt < FIRST_TRIES_MAX; attempt++) {
         uint64_t head = graft_header_load(store, GRAFT_W_HEAD);
         struct graft_store_snapshot snapshot;
@@ -145,6 +149,8 @@ enum graft_rc graft_store_begin(struct graft_store_session *session,
             continue;
         if (attempt == 0 && GRAFT_BUGGIFY("session: pin at the second try"))
             continue;
+        if (GRAFT_BUGGIFY("session: slow to publish its mark"))
+            graft_task_sleep_ms(store->env->tasks, SLOW_MS);
         graft_session_set_mark(session, head, snapshot.remote_lsn);
         graft_shm_fence();
         if ((graft_header_load(store, GRAFT_W_FLOOR) > head ||
