@@ -10,6 +10,7 @@
 
 #include "bench.h"
 #include "cli/json.h"
+#include "remote.h"
 
 #define PAIRS_DEFAULT 11U
 #define QUICK_PAIRS 3U
@@ -210,10 +211,13 @@ static void stop(struct bench *bench)
 
 static void print_usage(FILE *out)
 {
-    (void)fprintf(out, "usage: graft-bench local [--pairs N] [--quick] [--only NAME] [--dir DIR] "
-                       "[--json]\n\n"
-                       "Runs SQLite on its own VFS (WAL) and on Graft's, in alternating pairs, and "
-                       "prints\nmedians and their ratios beside the aims. Cases:\n");
+    (void)fprintf(out,
+                  "usage: graft-bench local [--pairs N] [--quick] [--only NAME] [--dir DIR] "
+                  "[--json]\n"
+                  "       graft-bench remote [--only DATABASE] [--class CLASS] [--rtt MS]... "
+                  "[--mbits N]\n                          [--scale N] [--as-loaded] [--csv]\n\n"
+                  "Runs SQLite on its own VFS (WAL) and on Graft's, in alternating pairs, and "
+                  "prints\nmedians and their ratios beside the aims. Cases:\n");
     for (const struct bench_case *at = bench_cases; at->name != NULL; at++)
         (void)fprintf(out, "  %-9s %s\n", at->name, at->text);
 }
@@ -259,6 +263,8 @@ int main(int argc, char **argv)
 {
     struct bench bench = {.pairs = PAIRS_DEFAULT, .scale = 1};
     const char *parent = getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp";
+    if (argc >= 2 && strcmp(argv[1], "remote") == 0)
+        return remote_main(argc - 1, argv + 1);
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         print_usage(stdout);
         return 0;

@@ -236,8 +236,8 @@ enum graft_rc graft_stats(struct graft_volume *volume, graft_stats_fn *each, voi
         uint64_t value;
     } rows[] = {
         {"requests", wire->requests},
-        {"round_trips",
-         wire->requests}, /* one request at a time: every one is on somebody's path */
+        /* Those of frames that somebody waited for, and all others, one after another. */
+        {"round_trips", wire->requests - engine->fetches + engine->stalls},
         {"bytes_in", wire->bytes_in},
         {"bytes_out", wire->bytes_out},
         {"gets", wire->gets},
