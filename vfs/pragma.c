@@ -192,12 +192,14 @@ static enum graft_rc run_prefetch(struct call *call, struct graft_err *err)
             wanted = "auto";
         else if (sqlite3_stricmp(call->value, "off") == 0)
             wanted = "off";
+        else if (sqlite3_stricmp(call->value, "metered") == 0)
+            wanted = "metered";
         else if (is_count(call->value))
             wanted = call->value;
         if (wanted == NULL)
-            return graft_err_set(err, GRAFT_EINVAL,
-                                 "'%.40s' is not allowed: auto, off, or a number of pages is",
-                                 call->value);
+            return graft_err_set(
+                err, GRAFT_EINVAL,
+                "'%.40s' is not allowed: auto, off, metered, or a number of pages is", call->value);
         GRAFT_TRY(writable(call, err));
         GRAFT_TRY(graft_setting_set(volume, "prefetch", wanted, err));
     }
