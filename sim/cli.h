@@ -24,6 +24,7 @@ struct sim_cli {
     const char *output;
     const char *counts; /* --counts */
     const char *only;   /* --only */
+    bool hashes;
     bool all;
     char **arguments;
     int argument_count;

@@ -95,7 +95,9 @@ static bool seed_done(void *arg, uint64_t seed, const struct sim_result *result)
 {
     struct progress *progress = arg;
     progress->runs++;
-    if (result->signature[0] != '\0') {
+    if (progress->cli->hashes)
+        (void)printf("%" PRIu64 " %016" PRIx64 " %s\n", seed, result->hash, result->signature);
+    else if (result->signature[0] != '\0') {
         progress->failed++;
         if (progress->on_terminal)
             (void)printf("\r\033[K");
@@ -113,7 +115,8 @@ static bool seed_done(void *arg, uint64_t seed, const struct sim_result *result)
 
 void cli_run_seeds(struct sim_cli *cli, struct sim_tally *tally)
 {
-    struct progress progress = {.cli = cli, .began = cli_now(), .on_terminal = isatty(1) != 0};
+    struct progress progress = {
+        .cli = cli, .began = cli_now(), .on_terminal = isatty(1) != 0 && !cli->hashes};
     if (!cli->has_seeds && cli->seconds == 0)
         cli->seconds = TIME_DEFAULT;
     struct sim_jobs jobs = {
@@ -174,6 +177,10 @@ enum sim_exit cli_run(struct sim_cli *cli)
     struct sim_tally tally;
     sim_tally_init(&tally);
     cli_run_seeds(cli, &tally);
+    if (cli->hashes) {
+        sim_tally_deinit(&tally);
+        return SIM_EXIT_OK;
+    }
     if (tally.runs > 0 && tally.busy_ns > 0)
         print_speed(cli, &tally);
     bool written = cli_write_counts(&tally, cli->counts);

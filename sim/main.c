@@ -18,13 +18,17 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"run", "[--seeds A..B] [--jobs N] [--workload W] [--time SECONDS] [--check] [--counts FILE]",
-     "run seeds, and print those that fail", cli_run, 0, 0, "sjwtcf",
+    {"run",
+     "[--seeds A..B] [--jobs N] [--workload W] [--time SECONDS] [--check] [--hashes]\n"
+     "                     [--counts FILE]",
+     "run seeds, and print those that fail", cli_run, 0, 0, "sjwtcfH",
      "Each seed is one run of its own world: machines, processes, faults, schedule. Without "
      "--seeds\n"
      "it begins at seed 1 and goes on for --time seconds (60). What fails is printed with the "
      "command\n"
-     "that replays it. The last line is `N passed, N failed`.\n"},
+     "that replays it. The last line is `N passed, N failed`.\n"
+     "--check runs each seed twice and compares; --hashes prints what runs are known by, and no "
+     "more.\n"},
     {"replay", "SEED [--workload W] [--trace FILE]", "run one seed again, and tell more",
      cli_replay, 1, 1, "wT",
      "Prints the case, the verdict and the report. --trace writes every event as a line.\n"},
@@ -54,12 +58,19 @@ static const struct command commands[] = {
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
 static const struct option options[] = {
-    {"seeds", required_argument, NULL, 's'},    {"jobs", required_argument, NULL, 'j'},
-    {"workload", required_argument, NULL, 'w'}, {"time", required_argument, NULL, 't'},
-    {"check", no_argument, NULL, 'c'},          {"trace", required_argument, NULL, 'T'},
-    {"output", required_argument, NULL, 'o'},   {"counts", required_argument, NULL, 'f'},
-    {"only", required_argument, NULL, 'y'},     {"all", no_argument, NULL, 'a'},
-    {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
+    {"seeds", required_argument, NULL, 's'},
+    {"jobs", required_argument, NULL, 'j'},
+    {"workload", required_argument, NULL, 'w'},
+    {"time", required_argument, NULL, 't'},
+    {"check", no_argument, NULL, 'c'},
+    {"trace", required_argument, NULL, 'T'},
+    {"output", required_argument, NULL, 'o'},
+    {"counts", required_argument, NULL, 'f'},
+    {"only", required_argument, NULL, 'y'},
+    {"all", no_argument, NULL, 'a'},
+    {"hashes", no_argument, NULL, 'H'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
 };
 
 static void print_usage(FILE *file)
@@ -88,7 +99,7 @@ bool cli_parse_number(const char *text, uint64_t max, uint64_t *out)
         return false;
     for (; *text != '\0'; text++) {
         unsigned digit = (unsigned)*text - '0';
-        if (digit > 9 || value > (max - digit) / 10)
+        if (digit > 9 || digit > max || value > (max - digit) / 10)
             return false;
         value = value * 10 + digit;
     }
@@ -149,6 +160,8 @@ static bool set_option(struct sim_cli *cli, int letter, const char *value)
     case 'y':
         cli->only = value;
         return true;
+    case 'H':
+        return cli->hashes = true;
     default:
         return cli->all = true;
     }

@@ -17,7 +17,7 @@
 #include "sim/sqlite.h"
 #include "workloads/history.h"
 
-#define TICK_NS (2 * SIM_SECOND)
+#define TICK_NS (4 * SIM_SECOND)
 #define CRASH_LOOK_NS \
     (5 * SIM_MS) /* a machine is down so soon after the process that it takes along */
 #define SETUP_NS (600 * SIM_SECOND)
@@ -151,11 +151,24 @@ static void make_slots(struct run *run)
     }
 }
 
-static void make_world(struct run *run, struct sim_pool *pool)
+static void begin_trace(struct run *run, struct sim_run_options *options)
+{
+    if (options == NULL)
+        return;
+    if (options->trace != NULL)
+        sim_trace_to(run->world, options->trace);
+    if (options->record)
+        sim_trace_record(run->world);
+    if (options->expected != NULL)
+        sim_trace_expect(run->world, options->expected, options->expected_count);
+}
+
+static void make_world(struct run *run, struct sim_pool *pool, struct sim_run_options *options)
 {
     static const char *const names[SIM_MACHINES_MAX] = {"a", "b", "c", "d"};
     sim_sqlite_setup();
     run->world = sim_world_new(pool, &run->what->plan);
+    begin_trace(run, options);
     sim_world_set_steps_max(run->world, 5000000);
     sim_rng_init(&run->rng, run->what->seed, DRIVER_STREAM);
     for (uint32_t i = 0; i < run->what->machines; i++)
@@ -381,18 +394,6 @@ static void make_report(struct run *run)
     memcpy(result->fired, trace->fired, sizeof result->fired);
 }
 
-static void begin_trace(struct run *run, struct sim_run_options *options)
-{
-    if (options == NULL)
-        return;
-    if (options->trace != NULL)
-        sim_trace_to(run->world, options->trace);
-    if (options->record)
-        sim_trace_record(run->world);
-    if (options->expected != NULL)
-        sim_trace_expect(run->world, options->expected, options->expected_count);
-}
-
 static void end_trace(struct run *run, struct sim_run_options *options)
 {
     if (options == NULL)
@@ -415,8 +416,7 @@ void sim_run(struct sim_pool *pool, const struct sim_case *what, struct sim_run_
     GRAFT_ASSERT(run->workload != NULL);
     sim_heap_init(&run->heap, NULL);
     run->history = workload_history_new(&run->heap.alloc);
-    make_world(run, pool);
-    begin_trace(run, options);
+    make_world(run, pool, options);
     if (set_up(run)) {
         work_under_faults(run);
         if (!run_has_failed(run))
