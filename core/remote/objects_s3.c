@@ -403,7 +403,8 @@ struct page {
     /* The second reading; NULL in the first. */
     graft_objects_list_fn *each;
     void *arg;
-    uint32_t left, yielded;
+    uint32_t yielded;
+    bool lies; /* about keys that were not asked for */
 };
 
 static int hex_value(char c)
@@ -447,19 +448,28 @@ static bool could_be_ours(const char *key)
            key[length - 1] != '/';
 }
 
-static enum graft_rc end_of_contents(struct page *page)
+/* The key relative to the repository; NULL when it is not below it, which is a lie. */
+static const char *relative_key(struct page *page)
 {
     const char *prefix = page->self->url.repository;
     size_t prefix_bytes = strlen(prefix);
-    if (page->encoded && page->each != NULL && !decode_key(page->key))
-        return GRAFT_ECORRUPT;
+    if (page->encoded && !decode_key(page->key))
+        return NULL;
+    if (prefix_bytes == 0)
+        return page->key;
+    if (strncmp(page->key, prefix, prefix_bytes) != 0 || page->key[prefix_bytes] != '/')
+        return NULL;
+    return page->key + prefix_bytes + 1;
+}
+
+static enum graft_rc end_of_contents(struct page *page)
+{
     if (page->each == NULL)
         return page->key[0] == '\0' ? GRAFT_ECORRUPT : GRAFT_OK;
-    const char *key = page->key;
-    if (prefix_bytes > 0) {
-        if (strncmp(key, prefix, prefix_bytes) != 0 || key[prefix_bytes] != '/')
-            return GRAFT_ECORRUPT;
-        key += prefix_bytes + 1;
+    const char *key = relative_key(page);
+    if (key == NULL) {
+        page->lies = true;
+        return GRAFT_ECORRUPT;
     }
     if (!could_be_ours(key))
         return GRAFT_OK;
@@ -581,7 +591,9 @@ static enum graft_rc list_pages(struct objects_s3 *self, const char *prefix, con
         page->each = each;
         page->arg = arg;
         rc = graft_s3_xml_read((const char *)body.bytes, body.size, take_element, page, NULL);
-        *ours = rc != GRAFT_OK;
+        *ours = rc != GRAFT_OK && !page->lies;
+        if (page->lies)
+            rc = graft_err_set(err, rc, "the store lists a key that was not asked for");
         if (page->yielded > 0 || !page->truncated)
             break;
         if (rc == GRAFT_OK && pages == LIST_PAGES_MAX)

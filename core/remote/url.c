@@ -300,7 +300,7 @@ static enum graft_rc parse_authority(const struct parse *parse, const char *rest
     size_t all = strcspn(rest, "?#");
     if (memchr(rest, '@', length) != NULL)
         return refuse(parse, "a user or a password does not belong into it");
-    if (rest[all] == '#' || (rest[all] == '?' && url->scheme != GRAFT_SCHEME_S3))
+    if (strchr(rest, '#') != NULL || (rest[all] == '?' && url->scheme != GRAFT_SCHEME_S3))
         return refuse(parse, "it ends with parameters, which stand in the database's URI instead");
     if (length >= sizeof url->host)
         return refuse(parse, "the host is too long");

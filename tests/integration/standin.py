@@ -3,8 +3,8 @@
 
     standin.py MODE UPSTREAM LOG [PORT]
 
-Listens on a loopback port (a free one unless named), prints it, and appends "METHOD TARGET" to LOG
-for each request. UPSTREAM is the store's "http://host:port". Modes:
+Listens on a loopback port (a free one unless named), prints it, and appends "METHOD TARGET PORT" to LOG
+for each request, the port being the caller's. UPSTREAM is the store's "http://host:port". Modes:
 
     pass        hands requests on (also as an HTTP proxy, whose targets are whole URLs)
     busy        the first two requests of each target get 503 and Retry-After: 1; else pass
@@ -83,7 +83,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             first = seen[self.command, self.path]
             seen[self.command, self.path] += 1
             with open(LOG, "a", encoding="utf-8") as log:
-                print(self.command, self.path, file=log)
+                print(self.command, self.path, self.client_address[1], file=log)
         is_object = self.command == "GET" and "list-type" not in self.path
         if MODE == "busy" and first < 2:
             self.answer(503, ERROR.format("SlowDown", ""), [("Retry-After", "1")])

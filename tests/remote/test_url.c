@@ -59,6 +59,50 @@ Test(url, an_s3_url_is_a_bucket_a_prefix_and_a_volume)
     expect_url("s3://bucket/app", GRAFT_SCHEME_S3, "bucket", "", "app");
 }
 
+Test(url, an_s3_url_may_say_endpoint_region_and_style)
+{
+    struct graft_url url;
+    expect_ok(
+        graft_url_parse("s3://bucket/a/app?endpoint=HTTP://Store:9000/&region=eu-1&style=path",
+                        &url, &err),
+        &err);
+    cr_assert_str_eq(url.repository, "a");
+    cr_assert_str_eq(url.volume, "app");
+    cr_assert_str_eq(url.endpoint, "http://store:9000");
+    cr_assert_str_eq(url.region, "eu-1");
+    cr_assert_eq(url.style, GRAFT_S3_STYLE_PATH);
+    expect_ok(graft_url_parse("s3://bucket/app?style=virtual&endpoint=https%3a%2f%2f[::1]%3A443",
+                              &url, &err),
+              &err);
+    cr_assert_str_eq(url.endpoint, "https://[::1]:443");
+    cr_assert_str_eq(url.region, "");
+    cr_assert_eq(url.style, GRAFT_S3_STYLE_VIRTUAL);
+}
+
+Test(url, parameters_of_s3_that_make_no_sense_are_refused)
+{
+    expect_refused_and_quoted("s3://bucket/app?", "name=value");
+    expect_refused_and_quoted("s3://bucket/app?region", "name=value");
+    expect_refused_and_quoted("s3://bucket/app?region=x&", "name=value");
+    expect_refused_and_quoted("s3://bucket/app?region=", "region's name");
+    expect_refused_and_quoted("s3://bucket/app?region=a/b", "region's name");
+    expect_refused_and_quoted("s3://bucket/app?region=a%", "two hex digits");
+    expect_refused_and_quoted("s3://bucket/app?Region=a", "parameters are");
+    expect_refused_and_quoted("s3://bucket/app?style=Path", "style is");
+    expect_refused_and_quoted("s3://bucket/app?endpoint=store:80", "neither http://");
+    expect_refused_and_quoted("s3://bucket/app?endpoint=file:///x", "neither http://");
+    expect_refused_and_quoted("s3://bucket/app?endpoint=http://", "names no host");
+    expect_refused_and_quoted("s3://bucket/app?endpoint=http://a:0", "port");
+    expect_refused_and_quoted("s3://bucket/app?endpoint=http://a/b", "behind host and port");
+    expect_refused_and_quoted("s3://bucket?region=x", "names no volume");
+    expect_refused_and_quoted("s3://bucket/app?region=x#y", "parameters");
+    expect_refused("s3://bucket/app?endpoint=http://me:secret@host", "not allowed");
+    cr_assert(strstr(err.text, "secret") == NULL, "%s", err.text);
+    static char text[400] = "s3://bucket/app?endpoint=http://";
+    memset(text + strlen(text), 'h', 260);
+    expect_refused(text, "endpoint is too long");
+}
+
 Test(url, an_http_url_is_a_host_and_a_volume)
 {
     expect_url("https://host:8080/app", GRAFT_SCHEME_HTTPS, "host:8080", "", "app");
