@@ -25,8 +25,7 @@ const struct cli_command cli_commands[] = {
         .help = "Makes DIR, a replica of the database at URL. No page is copied: each is fetched\n"
                 "when it is first read (graft hydrate fetches all).\n"
                 "\n"
-                "URLs: file:///directory/repository/name, s3://bucket/prefix/name "
-                "(docs/remote-log.md)\n",
+                "URLs: file:///directory/repository/name, s3://bucket/prefix/name\n",
         .args_min = 2,
         .args_max = 2,
         .run = cli_clone,
