@@ -335,7 +335,8 @@ static int run_graft_pragma(struct graft_dbfile *file, char **argument)
     }
     (void)graft_err_wrap(&err, rc, "%s", call.name);
     argument[0] = sqlite3_mprintf("%s", err.text);
-    return graft_sqlite_fail(rc, GRAFT_DOING_VERB, &err);
+    int code = graft_sqlite_fail(rc, GRAFT_DOING_VERB, &err);
+    return argument[0] != NULL ? code : SQLITE_NOMEM;
 }
 
 int graft_pragma_run(struct graft_dbfile *file, char **argument)

@@ -38,15 +38,28 @@ static enum graft_rc take_lock(struct graft_sync *sync, struct graft_err *err)
     }
 }
 
-static bool is_ours(struct graft_volume *volume, const struct graft_pending *pending)
+static enum graft_rc check_ours(struct graft_volume *volume, const struct graft_pending *pending,
+                                struct graft_err *err)
 {
     struct graft_commit commit;
     graft_commit_init(&commit, volume->env->alloc);
-    bool ours = graft_commit_decode(&commit, pending->object.bytes, pending->object.size, NULL) ==
-                    GRAFT_OK &&
+    enum graft_rc rc =
+        graft_commit_decode(&commit, pending->object.bytes, pending->object.size, err);
+    bool ours = rc == GRAFT_OK &&
                 graft_volume_id_equal(&commit.volume, &graft_store_config(volume->store)->volume);
     graft_commit_deinit(&commit);
-    return ours;
+    if (ours || rc == GRAFT_ENOMEM)
+        return rc;
+    return graft_err_set(err, GRAFT_EFOREIGN,
+                         "%s/pending is the unfinished push of another volume: move it away",
+                         volume->directory);
+}
+
+static enum graft_rc send_again(struct graft_sync *sync, struct graft_pending *pending,
+                                struct graft_err *err)
+{
+    GRAFT_TRY(check_ours(sync->volume, pending, err));
+    return graft_pending_send(sync, pending, err);
 }
 
 /* A pending push of an earlier process, or of a lost connection, is sent again with its exact
@@ -63,12 +76,8 @@ static enum graft_rc settle(struct graft_sync *sync, struct graft_err *err)
         if (pending.remote_lsn <= sync->state.remote_lsn ||
             GRAFT_MUTANT("engine: a push in doubt is forgotten"))
             rc = graft_pending_drop(sync->volume, err);
-        else if (!is_ours(sync->volume, &pending))
-            rc = graft_err_set(err, GRAFT_EFOREIGN,
-                               "%s/pending is the unfinished push of another volume: move it away",
-                               sync->volume->directory);
         else
-            rc = graft_pending_send(sync, &pending, err);
+            rc = send_again(sync, &pending, err);
         GRAFT_SOMETIMES(rc == GRAFT_OK, "an unfinished push was settled as landed");
         GRAFT_SOMETIMES(rc == GRAFT_EDIVERGED, "an unfinished push was settled as lost");
         GRAFT_SOMETIMES(rc != GRAFT_OK && rc != GRAFT_EDIVERGED,
