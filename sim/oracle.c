@@ -172,7 +172,9 @@ static bool any_fired(const struct sim_oracle *oracle, const enum sim_fault *kin
 
 bool oracle_forgives_loss(const struct sim_oracle *oracle)
 {
-    static const enum sim_fault kinds[] = {SIM_FAULT_disk_sync_lie};
+    /* A last commit that was hurt at rest looks like one that never got there. */
+    static const enum sim_fault kinds[] = {SIM_FAULT_disk_sync_lie, SIM_FAULT_disk_rot,
+                                           SIM_FAULT_disk_misdirect};
     return (oracle->mercy & SIM_ORACLE_LOSS) != 0 ||
            any_fired(oracle, kinds, sizeof kinds / sizeof kinds[0]);
 }

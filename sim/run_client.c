@@ -77,7 +77,7 @@ void run_start(struct slot *slot, run_task_fn *task, const char *name)
         .replica = slot->replica,
         .history = run->history,
         .may_report_damage = may_hurt(run),
-        .may_lose_commits = run->what->plan.rate_ppm[SIM_FAULT_disk_sync_lie] > 0,
+        .may_lose_commits = may_hurt(run),
         .goes_on = goes_on,
         .violated = violated,
         .arg = slot,
