@@ -519,6 +519,14 @@ static void wrong_page(struct sim_oracle *oracle, const struct oracle_session *s
                      session->snapshot.page_count, LLU(expected), size, LLU(hash), origin);
 }
 
+bool oracle_crash_took_install(const struct oracle_session *session)
+{
+    const struct oracle_replica *replica = session->replica;
+    bool is_older =
+        session->snapshot.lsn < replica->head || session->snapshot.remote_lsn < replica->remote_lsn;
+    return replica->recovery_serial > 0 && is_older;
+}
+
 void oracle_check_read(struct sim_oracle *oracle, struct oracle_session *session, uint32_t page,
                        const void *bytes, size_t size)
 {

@@ -23,6 +23,9 @@ void oracle_wrap_link(void)
 WRAP(enum graft_rc, graft_volume_open, struct graft_process *process, const char *directory,
      const struct graft_volume_options *options, struct graft_volume **out, struct graft_err *err)
 {
+    struct graft_err local = {0};
+    if (err == NULL)
+        err = &local;
     enum graft_rc rc = __real_graft_volume_open(process, directory, options, out, err);
     struct sim_oracle *oracle = oracle_current();
     if (oracle == NULL)
@@ -120,7 +123,7 @@ WRAP(enum graft_rc, graft_session_read, struct graft_session *session, uint32_t 
     enum graft_rc rc = __real_graft_session_read(session, page, bytes, size, got, err);
     if (known != NULL && rc == GRAFT_OK)
         oracle_check_read(oracle_current(), known, page, bytes, *got);
-    else if (known != NULL)
+    else if (known != NULL && !oracle_crash_took_install(known))
         oracle_check_error(oracle_current(), known->replica, "reading", rc, err);
     return rc;
 }
