@@ -252,8 +252,7 @@ static int check_balances(struct workload_session *session, int64_t balances[ACC
     int rc = workload_exec(session, "BEGIN");
     if (rc == SQLITE_OK)
         rc = check_in_transaction(session, balances);
-    if (!sqlite3_get_autocommit(session->db))
-        (void)sqlite3_exec(session->db, "ROLLBACK", NULL, NULL, NULL);
+    workload_roll_back(session);
     return rc;
 }
 

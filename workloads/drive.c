@@ -34,8 +34,7 @@ static int make_schema(struct workload_session *session, const struct workload_d
         rc = design->fill(session);
     if (rc == SQLITE_OK)
         rc = workload_exec(session, "COMMIT");
-    if (!sqlite3_get_autocommit(session->db))
-        (void)sqlite3_exec(session->db, "ROLLBACK", NULL, NULL, NULL);
+    workload_roll_back(session);
     return rc;
 }
 

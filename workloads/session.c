@@ -189,10 +189,7 @@ static int note_newest(struct workload_session *session)
     return answered ? SQLITE_OK : rc;
 }
 
-/* Ends the transaction without effect. A ROLLBACK after SQLite rolled back by itself is refused,
- * and that is fine. One that cannot be read for want of memory is tried again: whatever came next
- * would find the transaction open. */
-static void roll_back(struct workload_session *session)
+void workload_roll_back(struct workload_session *session)
 {
     for (int i = 0; i < ROLLBACKS_MAX && !sqlite3_get_autocommit(session->db); i++)
         (void)sqlite3_exec(session->db, "ROLLBACK", NULL, NULL, NULL);
@@ -217,7 +214,7 @@ int workload_begin(struct workload_session *session, bool writes)
         rc = writes ? add_op(session) : note_newest(session);
     if (rc == SQLITE_OK)
         return rc;
-    roll_back(session);
+    workload_roll_back(session);
     workload_history_end(client->history, client->number, WORKLOAD_FAILED);
     return rc;
 }
@@ -273,7 +270,7 @@ int workload_end(struct workload_session *session, int rc)
         else if (session->id != 0 && !is_refusal(rc))
             outcome = WORKLOAD_UNKNOWN;
     }
-    roll_back(session);
+    workload_roll_back(session);
     workload_history_end(client->history, client->number, outcome);
     GRAFT_SOMETIMES(outcome == WORKLOAD_UNKNOWN, "a client does not know whether it committed");
     return rc;

@@ -72,6 +72,11 @@ int workload_begin(struct workload_session *session, bool writes);
 void workload_did(struct workload_session *session, const struct workload_step *step);
 /* Ends it: commits when `rc` is SQLITE_OK, else rolls back. Returns what became of it. */
 int workload_end(struct workload_session *session, int rc);
+/* Leaves no transaction open. A ROLLBACK that memory is short for is tried again: whatever came
+ * next would find the transaction; one after SQLite rolled back by itself is refused, and that is
+ * fine.
+ */
+void workload_roll_back(struct workload_session *session);
 
 /* ---- Replication ---- */
 
