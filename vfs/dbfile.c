@@ -24,6 +24,22 @@ static uint32_t get_u32(const uint8_t *bytes)
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
+static void put_u32(uint8_t *bytes, uint32_t value)
+{
+    bytes[0] = (uint8_t)(value >> 24);
+    bytes[1] = (uint8_t)(value >> 16);
+    bytes[2] = (uint8_t)(value >> 8);
+    bytes[3] = (uint8_t)value;
+}
+
+/* SQLite knows a schema by a number in page 1. After a reset another schema may have the number of
+ * one that was dropped; so whenever the content changed under a connection, it sees the number
+ * shifted, by as much as never before, and what it writes is shifted back. */
+static void shift_schema_number(uint8_t *page, uint32_t shift)
+{
+    put_u32(page + GRAFT_SCHEMA_OFFSET, get_u32(page + GRAFT_SCHEMA_OFFSET) + shift);
+}
+
 static struct graft_dbfile *self_of(sqlite3_file *file)
 {
     return (struct graft_dbfile *)file;
@@ -181,6 +197,9 @@ static void falsify_version(struct graft_dbfile *file, uint8_t *out)
     memcpy(out + GRAFT_VERSION_BYTES - sizeof count, &count, sizeof count);
     file->cache_lsn = file->snapshot.lsn;
     file->version_known = false;
+    /* Without a remote nothing is ever reset. */
+    if (file->snapshot.remote_lsn > 0)
+        file->schema_shift += GRAFT_SCHEMA_SHIFT;
 }
 
 /* The page is not held, or rotten: whoever knows the trees says what else is wanted. */
@@ -208,8 +227,10 @@ static enum graft_rc read_page(struct graft_dbfile *file, uint32_t page, uint8_t
     if (graft_session_was_fresh(file->session) && file->hints != NULL)
         graft_hints_fresh(file->hints, &file->snapshot, file->page_bytes, page, out);
     graft_hints_pass(&file->passed, page, out[page == 1 ? HEADER_BYTES : 0]);
-    if (page == 1)
+    if (page == 1) {
         remember_version(file, out);
+        shift_schema_number(out, file->schema_shift);
+    }
     return GRAFT_OK;
 }
 
@@ -358,12 +379,14 @@ static enum graft_rc check_header(struct graft_dbfile *file, const uint8_t **byt
                              file->name, file->page_bytes, page_bytes);
     remember_version(file, page);
     file->header_pages = memcmp(page + 24, page + 92, 4) == 0 ? get_u32(page + 28) : 0;
-    if (page[18] == 1 && page[19] == 1)
+    bool sound = page[18] == 1 && page[19] == 1;
+    if (sound && file->schema_shift == 0)
         return GRAFT_OK;
     memcpy(file->scratch, page, file->page_bytes);
+    shift_schema_number(file->scratch, 0 - file->schema_shift);
     file->scratch[18] = 1;
     file->scratch[19] = 1;
-    file->header_changed = true;
+    file->header_changed = !sound;
     *bytes = file->scratch;
     return GRAFT_OK;
 }

@@ -8,6 +8,9 @@
 /* Bytes of page 1 that SQLite compares to learn whether its cache is still good. */
 #define GRAFT_VERSION_OFFSET 24
 #define GRAFT_VERSION_BYTES 16
+/* And by which it knows a schema; shifted by steps that no series of schema changes gets near. */
+#define GRAFT_SCHEMA_OFFSET 40
+#define GRAFT_SCHEMA_SHIFT 0x10001U
 
 enum graft_dbfile_write {
     GRAFT_DBFILE_CLEAN,    /* no write transaction, or one that changed nothing yet */
@@ -45,6 +48,7 @@ struct graft_dbfile {
     uint32_t scratch_bytes;
     uint8_t *scratch;         /* one page */
     uint64_t cache_lsn;       /* the LSN whose content fills the pager's cache */
+    uint32_t schema_shift;    /* what the pager sees added to the schema's number */
     uint64_t falsified;       /* versions made up so far */
     int synchronous;          /* as PRAGMA synchronous numbers it */
     const char *journal_mode; /* static */

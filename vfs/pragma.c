@@ -87,22 +87,12 @@ static enum graft_rc run_hydrate(struct call *call, struct graft_err *err)
     return GRAFT_OK;
 }
 
-/* A schema that was dropped and the one that stands in its place may have the same number, by which
- * SQLite would take the one for the other. This statement does nothing else than have SQLite read
- * the schema anew. */
-static void forget_schema(const struct graft_dbfile *file)
-{
-    if (file->database != NULL)
-        (void)sqlite3_exec(*file->database, "PRAGMA writable_schema=RESET", NULL, NULL, NULL);
-}
-
 static enum graft_rc run_reset(struct call *call, struct graft_err *err)
 {
     struct graft_sync_result result;
     GRAFT_TRY(writable(call, err));
     GRAFT_TRY(graft_reset(call->file->volume, &result, err));
     graft_dbfile_distrust_cache(call->file);
-    forget_schema(call->file);
     call->reply = result.changed
                       ? sqlite3_mprintf("dropped %llu local commit%s: remote LSN %llu",
                                         result.commits, plural(result.commits), result.lsn)

@@ -245,17 +245,24 @@ Test(pragma, export_writes_a_plain_database_and_replaces_nothing)
     cr_assert_eq(count_files("out.db"), 1);
 }
 
-Test(pragma, a_reset_forgets_a_schema_of_the_same_number)
+Test(pragma, a_reset_forgets_a_schema_of_the_same_number_in_every_connection)
 {
     sqlite3 *a = open_replica("one.graft", "repo/app");
     run(a, "CREATE TABLE base(x); PRAGMA graft_push");
     sqlite3 *b = open_replica("two.graft", "repo/app");
+    sqlite3 *other = open_replica("two.graft", "repo/app");
     expect_rows(b, "SELECT * FROM base", "");
     run(a, "CREATE TABLE theirs(p, q); INSERT INTO theirs VALUES(1, 2); PRAGMA graft_push");
     run(b, "CREATE TABLE ours(only); INSERT INTO ours VALUES('dropped')");
+    expect_rows(other, "SELECT * FROM ours", "dropped");
     run(b, "PRAGMA graft_reset");
     cr_assert_eq(run_code(b, "SELECT * FROM ours"), SQLITE_ERROR);
+    cr_assert_eq(run_code(other, "SELECT * FROM ours"), SQLITE_ERROR);
     expect_rows(b, "SELECT * FROM theirs", "1|2");
+    expect_rows(other, "SELECT * FROM theirs; CREATE TABLE more(x); PRAGMA integrity_check",
+                "1|2 ok");
+    expect_rows(b, "SELECT count(*) FROM more", "0");
     close_db(a);
+    close_db(other);
     close_db(b);
 }
