@@ -107,15 +107,22 @@ void graft_session_end(struct graft_session *session)
     graft_store_end(session->store);
 }
 
-/* A rotten page that the remote holds is given up here and fetched again; the store refuses where
- * only it has the page. */
-static enum graft_rc give_up_rotten(struct graft_session *session, uint32_t page)
+/* A rotten page that the remote holds is given up here and fetched again. ECORRUPT, with `err` as it
+ * was, where the store refuses since only it has the page; what else fails may work the next time.
+ */
+static enum graft_rc give_up_rotten(struct graft_session *session, uint32_t page,
+                                    struct graft_err *err)
 {
     struct graft_volume *volume = session->volume;
     struct graft_err refused = {0};
-    if (graft_volume_remote(volume) == NULL ||
-        graft_store_forget(volume->store, page, &refused) != GRAFT_OK)
+    if (graft_volume_remote(volume) == NULL)
         return GRAFT_ECORRUPT;
+    enum graft_rc rc = graft_store_forget(volume->store, page, &refused);
+    if (rc == GRAFT_EINVAL)
+        return GRAFT_ECORRUPT;
+    if (rc != GRAFT_OK)
+        return graft_err_set(err, rc, "giving up page %u, which is damaged: %s", page,
+                             refused.text);
     GRAFT_REACHABLE("a damaged page was repaired from the remote");
     volume->counts.repairs++;
     graft_log_write(volume->env->log, GRAFT_LOG_WARN,
@@ -178,9 +185,9 @@ enum graft_rc graft_session_read(struct graft_session *session, uint32_t page, v
         return GRAFT_OK;
     }
     if (rc == GRAFT_ECORRUPT) {
-        struct graft_err rot = *err;
-        if (give_up_rotten(session, page) != GRAFT_OK)
-            return graft_volume_failed(session->volume, rc, &rot);
+        rc = give_up_rotten(session, page, err);
+        if (rc != GRAFT_OK)
+            return graft_volume_failed(session->volume, rc, err);
         rc = GRAFT_ENOTHELD;
     }
     if (rc == GRAFT_ENOTHELD)
