@@ -179,12 +179,27 @@ bool oracle_forgives_loss(const struct sim_oracle *oracle)
            any_fired(oracle, kinds, sizeof kinds / sizeof kinds[0]);
 }
 
+bool oracle_calls_fail(const struct sim_oracle *oracle)
+{
+    static const enum sim_fault kinds[] = {SIM_FAULT_alloc_fail, SIM_FAULT_disk_read_error,
+                                           SIM_FAULT_disk_write_error, SIM_FAULT_disk_sync_error,
+                                           SIM_FAULT_disk_full};
+    return any_fired(oracle, kinds, sizeof kinds / sizeof kinds[0]);
+}
+
+bool oracle_cache_may_vanish(const struct sim_oracle *oracle)
+{
+    static const enum sim_fault kinds[] = {SIM_FAULT_disk_sync_error};
+    return any_fired(oracle, kinds, sizeof kinds / sizeof kinds[0]);
+}
+
 /* The kinds whose row in docs/simulator.md speaks of damage, at rest or on its way. */
 bool oracle_forgives_damage(const struct sim_oracle *oracle)
 {
     static const enum sim_fault kinds[] = {
-        SIM_FAULT_disk_sync_lie,  SIM_FAULT_disk_rot,          SIM_FAULT_disk_misdirect,
-        SIM_FAULT_store_truncate, SIM_FAULT_store_wrong_range, SIM_FAULT_net_truncate,
+        SIM_FAULT_disk_sync_error, SIM_FAULT_disk_sync_lie,  SIM_FAULT_disk_rot,
+        SIM_FAULT_disk_misdirect,  SIM_FAULT_store_truncate, SIM_FAULT_store_wrong_range,
+        SIM_FAULT_net_truncate,
     };
     return (oracle->mercy & SIM_ORACLE_DAMAGE) != 0 || oracle_forgives_loss(oracle) ||
            any_fired(oracle, kinds, sizeof kinds / sizeof kinds[0]);

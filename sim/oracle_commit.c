@@ -67,8 +67,10 @@ static void meet_store(struct sim_oracle *oracle, struct oracle_replica *replica
     if (oracle_table_get(&oracle->stores, store) == replica)
         return;
     oracle_table_set(&oracle->stores, store, replica);
-    if (graft_store_counts(store)->recoveries > 0)
-        replica->recovery_serial = ++oracle->serial;
+    if (graft_store_counts(store)->recoveries == 0)
+        return;
+    replica->recovery_serial = ++oracle->serial;
+    replica->crashed |= oracle_cache_may_vanish(oracle);
 }
 
 /* Called at each open of a volume. */
@@ -519,12 +521,13 @@ static void wrong_page(struct sim_oracle *oracle, const struct oracle_session *s
                      session->snapshot.page_count, LLU(expected), size, LLU(hash), origin);
 }
 
-bool oracle_crash_took_install(const struct oracle_session *session)
+bool oracle_crash_took_install(const struct sim_oracle *oracle,
+                               const struct oracle_session *session)
 {
     const struct oracle_replica *replica = session->replica;
     bool is_older =
         session->snapshot.lsn < replica->head || session->snapshot.remote_lsn < replica->remote_lsn;
-    return replica->recovery_serial > 0 && is_older;
+    return replica->recovery_serial > 0 && (is_older || oracle_calls_fail(oracle));
 }
 
 void oracle_check_read(struct sim_oracle *oracle, struct oracle_session *session, uint32_t page,

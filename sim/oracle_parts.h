@@ -177,8 +177,10 @@ void oracle_published(struct sim_oracle *oracle, struct oracle_session *session,
 void oracle_rolled_back(struct oracle_session *session, bool voided);
 /* Whether a page may be damaged to this session though nothing but a crash happened: installs are
  * not synced, and what the crash took of them is fetched again only for readers of the newest state
- * (the store does not know whether an older snapshot's version is the remote's). */
-bool oracle_crash_took_install(const struct oracle_session *session);
+ * (the store does not know whether an older snapshot's version is the remote's), and not when
+ * giving the page up fails. */
+bool oracle_crash_took_install(const struct sim_oracle *oracle,
+                               const struct oracle_session *session);
 void oracle_check_read(struct sim_oracle *oracle, struct oracle_session *session, uint32_t page,
                        const void *bytes, size_t size);
 
@@ -312,6 +314,11 @@ void oracle_violation(struct sim_oracle *oracle, const struct oracle_replica *re
                       const char *format, ...) GRAFT_PRINTF(3, 4);
 /* Whether crashes may take more than they should; whether errors may speak of damage. */
 bool oracle_forgives_loss(const struct sim_oracle *oracle);
+/* Whether calls of the disk and the allocator failed. */
+bool oracle_calls_fail(const struct sim_oracle *oracle);
+/* A failed sync may take from the cache what it did not write: recovery finds that missing then, as
+ * after a crash of the machine. */
+bool oracle_cache_may_vanish(const struct sim_oracle *oracle);
 bool oracle_forgives_damage(const struct sim_oracle *oracle);
 /* An error that may only follow damage came without any. */
 void oracle_check_error(struct sim_oracle *oracle, const struct oracle_replica *replica,

@@ -123,7 +123,7 @@ WRAP(enum graft_rc, graft_session_read, struct graft_session *session, uint32_t 
     enum graft_rc rc = __real_graft_session_read(session, page, bytes, size, got, err);
     if (known != NULL && rc == GRAFT_OK)
         oracle_check_read(oracle_current(), known, page, bytes, *got);
-    else if (known != NULL && !oracle_crash_took_install(known))
+    else if (known != NULL && !oracle_crash_took_install(oracle_current(), known))
         oracle_check_error(oracle_current(), known->replica, "reading", rc, err);
     return rc;
 }
