@@ -221,7 +221,9 @@ static enum graft_rc check_files(struct graft_store *store, struct graft_err *er
         return graft_err_set(err, GRAFT_ECORRUPT, "%s/config: a page size of %u bytes",
                              store->directory, store->config.page_bytes);
     enum graft_rc rc = graft_table_check_identity(store, err);
-    return rc == GRAFT_EFOREIGN ? graft_store_adopt(store, rc, err) : rc;
+    /* A change of volume that died amid the words of the identity left neither volume. */
+    bool half_changed = rc == GRAFT_EFOREIGN || rc == GRAFT_ECORRUPT;
+    return half_changed ? graft_store_adopt(store, rc, err) : rc;
 }
 
 /* With the door held: opens everything, and recovers if nobody else is in. */
