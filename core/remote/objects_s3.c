@@ -1,10 +1,5 @@
 /* A repository as a prefix of an S3 bucket: an object's key is the prefix, a slash and the key.
  *
- * Every verb is one request, repeated while its failures may pass: after a time that doubles and is
- * drawn at random below that, so that clients which failed together do not come back together, or
- * after the time that the store names. Refused keys are read anew once, since they may have been
- * renewed; a region that the store names is used from then on.
- *
  * A PUT that got no answer may have been done, or be done later. Repeating it does no harm: bytes
  * of a key are the same each time, and a conditional PUT finds its own first one in the way. When
  * the last attempt leaves it open too, the object itself is read and compared: with the same bytes
@@ -19,24 +14,17 @@
 #include "base/assert.h"
 #include "base/catalogue.h"
 #include "base/limits.h"
-#include "remote/s3_failure.h"
+#include "remote/s3_client.h"
 #include "remote/s3_xml.h"
 
 #define S3_KEY_BYTES_MAX 1025U /* S3's own limit, and a NUL */
-#define CONNECT_TIMEOUT_MS 5000U
-#define STALL_TIMEOUT_MS 15000U
-#define BACKOFF_MS 100U
-#define BACKOFF_MS_MAX 5000U
 #define LIST_BYTES_MAX (8U << 20)
 #define LIST_PAGES_MAX 1000U /* in search of one key that is ours */
 
 struct objects_s3 {
     struct graft_objects objects;
     struct graft_env *env;
-    struct graft_mutex *mutex;           /* guards the next three */
-    struct graft_s3_access *access;      /* NULL until somebody wants it */
-    char region[GRAFT_REGION_BYTES_MAX]; /* that the store named; "" for none */
-    struct graft_url url;
+    struct graft_s3_client client;
 };
 
 static struct objects_s3 *self_of(struct graft_objects *objects)
@@ -44,189 +32,15 @@ static struct objects_s3 *self_of(struct graft_objects *objects)
     return (struct objects_s3 *)objects;
 }
 
-/* ---- Access. */
-
-static void release(struct objects_s3 *self, struct graft_s3_access *access)
+static const char *repository_of(const struct objects_s3 *self)
 {
-    if (access == NULL)
-        return;
-    graft_mutex_lock(self->mutex);
-    bool last = --access->references == 0;
-    graft_mutex_unlock(self->mutex);
-    if (last)
-        graft_s3_access_free(self->env, access);
+    return self->client.url.repository;
 }
-
-/* The access of now; release it. */
-static enum graft_rc acquire(struct objects_s3 *self, struct graft_s3_access **out,
-                             struct graft_err *err)
-{
-    enum graft_rc rc = GRAFT_OK;
-    graft_mutex_lock(self->mutex);
-    if (self->access == NULL)
-        rc = graft_s3_access_new(self->env, &self->url, self->region, &self->access, err);
-    if (rc == GRAFT_OK) {
-        self->access->references++;
-        *out = self->access;
-    }
-    graft_mutex_unlock(self->mutex);
-    return rc;
-}
-
-/* Reads keys and region anew; `*changed` when `access`, which was refused, is not what they say. */
-static enum graft_rc renew(struct objects_s3 *self, const struct graft_s3_access *access,
-                           const char *region, bool *changed, struct graft_err *err)
-{
-    struct graft_s3_access *fresh = NULL;
-    struct graft_s3_access *old = NULL;
-    graft_mutex_lock(self->mutex);
-    if (region[0] != '\0')
-        memcpy(self->region, region, strlen(region) + 1);
-    enum graft_rc rc = graft_s3_access_new(self->env, &self->url, self->region, &fresh, err);
-    if (rc == GRAFT_OK) {
-        *changed = !graft_s3_access_equal(access, fresh);
-        old = self->access;
-        self->access = fresh;
-    }
-    graft_mutex_unlock(self->mutex);
-    release(self, old);
-    return rc;
-}
-
-/* ---- Attempts. */
-
-/* The attempts at one request. */
-struct attempts {
-    struct objects_s3 *self;
-    const struct graft_s3_request *request;
-    struct graft_s3_access *access; /* of the last attempt */
-    struct graft_s3_answer answer;  /* to it */
-    uint64_t began_ms;
-    uint32_t retries;
-    bool keys_renewed, region_learned, time_forgiven;
-    bool in_doubt; /* an attempt may have been acted on, and nobody said so */
-};
-
-static uint64_t now_ms(const struct objects_s3 *self)
-{
-    return graft_clock_monotonic_us(self->env->clock) / 1000;
-}
-
-/* How long to wait before the next attempt; false when there is to be none. */
-static bool next_delay_ms(struct attempts *attempts, uint32_t *out)
-{
-    struct objects_s3 *self = attempts->self;
-    if (attempts->retries == GRAFT_REMOTE_RETRIES_MAX)
-        return false;
-    uint32_t most_ms = BACKOFF_MS << attempts->retries;
-    if (most_ms > BACKOFF_MS_MAX)
-        most_ms = BACKOFF_MS_MAX;
-    uint32_t delay_ms =
-        most_ms / 2 + (uint32_t)(graft_rand_u64(self->env->rand) % (most_ms / 2 + 1));
-    if (attempts->answer.retry_after_ms > delay_ms)
-        delay_ms = attempts->answer.retry_after_ms;
-    if (now_ms(self) - attempts->began_ms + delay_ms >= GRAFT_REMOTE_TIMEOUT_MS)
-        return false;
-    attempts->retries++;
-    *out = delay_ms;
-    return true;
-}
-
-/* What can be done about a refusal besides waiting; `*again` when something was. */
-static enum graft_rc mend(struct attempts *attempts, bool *again, struct graft_err *err)
-{
-    const struct graft_s3_answer *answer = &attempts->answer;
-    *again = false;
-    if (graft_s3_is_about_region(answer) && answer->region[0] != '\0' &&
-        !attempts->region_learned) {
-        attempts->region_learned = true;
-        return renew(attempts->self, attempts->access, answer->region, again, err);
-    }
-    if (graft_s3_is_about_keys(answer) && !attempts->keys_renewed) {
-        attempts->keys_renewed = true;
-        return renew(attempts->self, attempts->access, "", again, err);
-    }
-    /* One server of many with a wrong clock is not worth an error. */
-    if (graft_s3_is_about_time(answer) && !attempts->time_forgiven)
-        attempts->time_forgiven = *again = true;
-    return GRAFT_OK;
-}
-
-static enum graft_rc attempt(struct attempts *attempts, struct graft_buf *body,
-                             struct graft_err *err)
-{
-    struct objects_s3 *self = attempts->self;
-    release(self, attempts->access);
-    attempts->access = NULL;
-    memset(&attempts->answer, 0, sizeof attempts->answer);
-    GRAFT_TRY(acquire(self, &attempts->access, err));
-    enum graft_rc rc =
-        graft_s3_ask(self->env, attempts->access, attempts->request, &attempts->answer, body, err);
-    bool answered = rc == GRAFT_OK && attempts->answer.status < 500;
-    if (attempts->answer.sent && !answered)
-        attempts->in_doubt = true;
-    return rc;
-}
-
-/* Asks until there is an answer that is final: OK with it, in `attempts->answer`, whatever it says.
- * Other codes are of the last attempt. */
-static enum graft_rc ask(struct attempts *attempts, struct graft_buf *body, struct graft_err *err)
-{
-    struct objects_s3 *self = attempts->self;
-    attempts->began_ms = now_ms(self);
-    for (;;) {
-        struct graft_err failure = {.rc = GRAFT_OK};
-        uint32_t delay_ms = 0;
-        bool again = false;
-        enum graft_rc rc = attempt(attempts, body, &failure);
-        bool passing = rc == GRAFT_EUNREACHABLE || rc == GRAFT_EIO;
-        if (rc == GRAFT_OK) {
-            passing = graft_s3_is_passing(&attempts->answer);
-            if (!passing)
-                rc = mend(attempts, &again, &failure);
-            if (rc == GRAFT_OK && !passing && !again)
-                return GRAFT_OK;
-        }
-        if (!again && (!passing || !next_delay_ms(attempts, &delay_ms))) {
-            if (rc == GRAFT_OK)
-                return GRAFT_OK; /* still busy: that is its answer */
-            if (attempts->retries > 0)
-                return graft_err_set(err, rc, "%s (after %u retries)", failure.text,
-                                     attempts->retries);
-            return graft_err_set(err, rc, "%s", failure.text);
-        }
-        GRAFT_REACHABLE("s3: a request is made again");
-        self->objects.counts.requests += 1;
-        if (delay_ms > 0)
-            graft_task_sleep_ms(self->env->tasks, delay_ms);
-    }
-}
-
-static void attempts_init(struct attempts *attempts, struct objects_s3 *self,
-                          struct graft_s3_request *request)
-{
-    request->connect_timeout_ms = CONNECT_TIMEOUT_MS;
-    request->stall_timeout_ms = STALL_TIMEOUT_MS;
-    *attempts = (struct attempts){.self = self, .request = request};
-}
-
-static bool succeeded(const struct attempts *attempts)
-{
-    return attempts->answer.status >= 200 && attempts->answer.status < 300;
-}
-
-/* The failure that a final answer means. */
-static enum graft_rc refusal(const struct attempts *attempts, struct graft_err *err)
-{
-    return graft_s3_failure(attempts->access, attempts->self->url.host, &attempts->answer, err);
-}
-
-/* ---- The verbs. */
 
 static enum graft_rc fail(const struct objects_s3 *self, enum graft_rc rc, const char *verb,
                           const char *key, struct graft_err *err)
 {
-    const struct graft_url *url = &self->url;
+    const struct graft_url *url = &self->client.url;
     return graft_err_wrap(err, rc, "%s s3://%s/%s%s%s", verb, url->host, url->repository,
                           url->repository[0] == '\0' ? "" : "/", key);
 }
@@ -234,7 +48,7 @@ static enum graft_rc fail(const struct objects_s3 *self, enum graft_rc rc, const
 static enum graft_rc full_key(const struct objects_s3 *self, const char *key,
                               char out[S3_KEY_BYTES_MAX], struct graft_err *err)
 {
-    const char *prefix = self->url.repository;
+    const char *prefix = repository_of(self);
     if (strlen(prefix) + 1 + strlen(key) >= S3_KEY_BYTES_MAX)
         return graft_err_set(err, GRAFT_ELIMIT, "the key is longer than S3's %u bytes",
                              S3_KEY_BYTES_MAX - 1);
@@ -256,12 +70,11 @@ static enum graft_rc get_once(struct objects_s3 *self, const char *key, uint64_t
         .size = size,
         .answer_max = GRAFT_OBJECT_BYTES_MAX,
     };
-    struct attempts attempts;
-    attempts_init(&attempts, self, &request);
-    enum graft_rc rc = ask(&attempts, out, err);
-    if (rc == GRAFT_OK && !succeeded(&attempts))
-        rc = refusal(&attempts, err);
-    release(self, attempts.access);
+    struct graft_s3_call call;
+    enum graft_rc rc = graft_s3_call(&call, &self->client, &request, out, err);
+    if (rc == GRAFT_OK && !graft_s3_call_succeeded(&call))
+        rc = graft_s3_call_failure(&call, err);
+    graft_s3_call_end(&call);
     return rc;
 }
 
@@ -323,25 +136,24 @@ static enum graft_rc put_once(struct objects_s3 *self, const char *key, const vo
         .body_bytes = size,
         .answer_max = LIST_BYTES_MAX,
     };
-    struct attempts attempts;
+    struct graft_s3_call call;
     struct graft_buf body;
     struct graft_err failure = {.rc = GRAFT_OK};
     graft_buf_init(&body, self->env->alloc);
-    attempts_init(&attempts, self, &request);
-    enum graft_rc rc = ask(&attempts, &body, &failure);
-    bool there = rc == GRAFT_OK && if_absent && attempts.answer.status == 412;
-    bool done = rc == GRAFT_OK && succeeded(&attempts);
+    enum graft_rc rc = graft_s3_call(&call, &self->client, &request, &body, &failure);
+    bool there = rc == GRAFT_OK && if_absent && call.answer.status == 412;
+    bool done = rc == GRAFT_OK && graft_s3_call_succeeded(&call);
     if (rc == GRAFT_OK && !there && !done)
-        rc = refusal(&attempts, &failure);
+        rc = graft_s3_call_failure(&call, &failure);
     if (done)
         *created = true;
-    else if (attempts.in_doubt)
+    else if (call.in_doubt)
         rc = settle(self, key, bytes, size, if_absent, created, &failure, err);
     else if (there)
         *created = false;
     else
         rc = graft_err_set(err, rc, "%s", failure.text);
-    release(self, attempts.access);
+    graft_s3_call_end(&call);
     graft_buf_deinit(&body);
     return rc;
 }
@@ -360,14 +172,13 @@ static enum graft_rc remove_once(struct objects_s3 *self, const char *key, struc
     GRAFT_TRY(full_key(self, key, whole, err));
     struct graft_s3_request request = {
         .method = "DELETE", .key = whole, .query = "", .answer_max = LIST_BYTES_MAX};
-    struct attempts attempts;
+    struct graft_s3_call call;
     struct graft_buf body;
     graft_buf_init(&body, self->env->alloc);
-    attempts_init(&attempts, self, &request);
-    enum graft_rc rc = ask(&attempts, &body, err);
-    if (rc == GRAFT_OK && !succeeded(&attempts))
-        rc = refusal(&attempts, err);
-    release(self, attempts.access);
+    enum graft_rc rc = graft_s3_call(&call, &self->client, &request, &body, err);
+    if (rc == GRAFT_OK && !graft_s3_call_succeeded(&call))
+        rc = graft_s3_call_failure(&call, err);
+    graft_s3_call_end(&call);
     graft_buf_deinit(&body);
     return rc == GRAFT_ENOTFOUND ? GRAFT_OK : rc;
 }
@@ -383,8 +194,7 @@ static enum graft_rc remove_object(struct graft_objects *objects, const char *ke
 static void close_objects(struct graft_objects *objects)
 {
     struct objects_s3 *self = self_of(objects);
-    graft_s3_access_free(self->env, self->access);
-    graft_mutex_free(self->mutex);
+    graft_s3_client_deinit(&self->client);
     graft_free(self->env->alloc, self);
 }
 
@@ -451,7 +261,7 @@ static bool could_be_ours(const char *key)
 /* The key relative to the repository; NULL when it is not below it, which is a lie. */
 static const char *relative_key(struct page *page)
 {
-    const char *prefix = page->self->url.repository;
+    const char *prefix = repository_of(page->self);
     size_t prefix_bytes = strlen(prefix);
     if (page->encoded && !decode_key(page->key))
         return NULL;
@@ -510,7 +320,7 @@ static enum graft_rc make_query(const struct objects_s3 *self, const char *prefi
                                 const char *after, uint32_t keys_max, const char *token,
                                 struct graft_buf *query)
 {
-    const char *repository = self->url.repository;
+    const char *repository = repository_of(self);
     const char *slash = repository[0] == '\0' ? "" : "/";
     char number[32];
     if (token[0] != '\0') {
@@ -544,14 +354,13 @@ static enum graft_rc fetch_page(struct objects_s3 *self, const struct graft_buf 
                                        .query = (const char *)query->bytes,
                                        .answer_max = LIST_BYTES_MAX};
     for (uint32_t retries = 0;; retries++) {
-        struct attempts attempts;
+        struct graft_s3_call call;
         struct graft_err failure = {.rc = GRAFT_OK};
         graft_buf_clear(body);
-        attempts_init(&attempts, self, &request);
-        enum graft_rc rc = ask(&attempts, body, err);
-        if (rc == GRAFT_OK && !succeeded(&attempts))
-            rc = refusal(&attempts, err);
-        release(self, attempts.access);
+        enum graft_rc rc = graft_s3_call(&call, &self->client, &request, body, err);
+        if (rc == GRAFT_OK && !graft_s3_call_succeeded(&call))
+            rc = graft_s3_call_failure(&call, err);
+        graft_s3_call_end(&call);
         if (rc != GRAFT_OK)
             return rc;
         page->is_listing = page->truncated = page->encoded = false;
@@ -633,14 +442,15 @@ enum graft_rc graft_objects_s3_open(struct graft_env *env, const struct graft_ur
 {
     GRAFT_ASSERT(url->scheme == GRAFT_SCHEME_S3);
     struct objects_s3 *self = graft_calloc(env->alloc, 1, sizeof *self);
-    if (self == NULL || graft_mutex_new(env->tasks, &self->mutex) != GRAFT_OK) {
+    enum graft_rc rc = GRAFT_ENOMEM;
+    if (self != NULL)
+        rc = graft_s3_client_init(&self->client, env, url, &self->objects.counts.requests);
+    if (rc != GRAFT_OK) {
         graft_free(env->alloc, self);
-        return graft_err_set(err, GRAFT_ENOMEM, "open s3://%s/%s: out of memory", url->host,
-                             url->repository);
+        return graft_err_set(err, rc, "open s3://%s/%s: out of memory", url->host, url->repository);
     }
     self->objects.ops = &ops;
     self->env = env;
-    self->url = *url;
     *out = &self->objects;
     return GRAFT_OK;
 }

@@ -233,8 +233,63 @@ static uint64_t pick_checkpoint(const struct page *page, uint64_t lsn)
     return 0;
 }
 
+/* ---- Reading ahead ---- */
+
+void graft_remote_commit_init(struct graft_remote_commit *read, struct graft_alloc *alloc)
+{
+    *read = (struct graft_remote_commit){.hash = {{0}}};
+    graft_commit_init(&read->commit, alloc);
+    graft_buf_init(&read->object, alloc);
+}
+
+void graft_remote_commit_deinit(struct graft_remote_commit *read)
+{
+    graft_commit_deinit(&read->commit);
+    graft_buf_deinit(&read->object);
+}
+
+struct ahead {
+    struct graft_remote *remote;
+    uint64_t lsn;
+    struct graft_remote_commit *out; /* NULL: nothing is read */
+    struct graft_task *task;         /* NULL: it does not run */
+};
+
+static void read_commit(void *arg)
+{
+    struct ahead *ahead = arg;
+    struct graft_remote_commit *out = ahead->out;
+    struct graft_err ignored = {.rc = GRAFT_OK};
+    if (graft_remote_get_commit(ahead->remote, ahead->lsn, &out->commit, &out->hash, &out->object,
+                                &ignored) != GRAFT_OK)
+        graft_buf_clear(&out->object);
+}
+
+static void begin_ahead(struct ahead *ahead, uint64_t lsn)
+{
+    struct graft_err ignored = {.rc = GRAFT_OK};
+    ahead->lsn = lsn;
+    if (ahead->out != NULL && lsn > 0 &&
+        graft_task_spawn(ahead->remote->env->tasks, "graft-newest", read_commit, ahead,
+                         &ahead->task, &ignored) != GRAFT_OK)
+        ahead->task = NULL;
+}
+
+static void end_ahead(struct ahead *ahead)
+{
+    if (ahead->task != NULL)
+        graft_task_join(ahead->task);
+}
+
 enum graft_rc graft_remote_newest(struct graft_remote *remote, uint64_t known, uint64_t *commit_lsn,
                                   uint64_t *checkpoint_lsn, struct graft_err *err)
+{
+    return graft_remote_newest_ahead(remote, known, commit_lsn, checkpoint_lsn, NULL, err);
+}
+
+enum graft_rc graft_remote_newest_ahead(struct graft_remote *remote, uint64_t known,
+                                        uint64_t *commit_lsn, uint64_t *checkpoint_lsn,
+                                        struct graft_remote_commit *out, struct graft_err *err)
 {
     GRAFT_ASSERT(remote != NULL && commit_lsn != NULL && checkpoint_lsn != NULL);
     GRAFT_ASSERT(known <= LSN_MAX);
@@ -257,7 +312,12 @@ enum graft_rc graft_remote_newest(struct graft_remote *remote, uint64_t known, u
         GRAFT_TRY(find_newest(remote, LOG_COMMIT, LSN_MAX, &commit, err));
     if (commit < known)
         commit = known;
-    GRAFT_TRY(advance(remote, &commit, err));
+    struct ahead ahead = {.remote = remote, .out = out};
+    begin_ahead(&ahead, commit);
+    rc = advance(remote, &commit, err);
+    end_ahead(&ahead);
+    if (rc != GRAFT_OK)
+        return rc;
     uint64_t checkpoint = pick_checkpoint(&page, commit);
     if (checkpoint == 0 && !whole && commit != 0)
         GRAFT_TRY(find_newest(remote, LOG_CHECKPOINT, commit, &checkpoint, err));

@@ -39,6 +39,23 @@ const struct graft_objects_counts *graft_remote_counts(const struct graft_remote
 GRAFT_MUST_USE enum graft_rc graft_remote_newest(struct graft_remote *remote, uint64_t known,
                                                  uint64_t *commit_lsn, uint64_t *checkpoint_lsn,
                                                  struct graft_err *err);
+/* A commit as it was read; one whose `commit.lsn` is 0 was not. */
+struct graft_remote_commit {
+    struct graft_commit commit;
+    struct graft_hash hash;
+    struct graft_buf object; /* the commit's own bytes (inline frames are served from there) */
+};
+
+void graft_remote_commit_init(struct graft_remote_commit *read, struct graft_alloc *alloc);
+void graft_remote_commit_deinit(struct graft_remote_commit *read);
+/* As graft_remote_newest. The commit that the listing calls the newest is read into `out`
+ * (initialised) while it is still being asked whether there is a newer one, which saves a round
+ * trip; where that cannot be done, or fails, `out` stays as it was. */
+GRAFT_MUST_USE enum graft_rc graft_remote_newest_ahead(struct graft_remote *remote, uint64_t known,
+                                                       uint64_t *commit_lsn,
+                                                       uint64_t *checkpoint_lsn,
+                                                       struct graft_remote_commit *out,
+                                                       struct graft_err *err);
 /* Reads a commit object: decodes into `out` (initialised by the caller), sets its hash and, where
  * `bytes` is not NULL, appends the object itself to it (inline frames are served from there).
  * ENOTFOUND. A commit whose own LSN is not `lsn` is ECORRUPT. */
