@@ -100,7 +100,7 @@ static enum graft_rc compare(struct objects_s3 *self, const char *key, const voi
     return rc;
 }
 
-/* A PUT whose outcome nobody told us: `rc` with `failure` is what the last attempt came to. */
+/* A PUT whose outcome nobody told us; `failure` is what the last attempt came to. */
 static enum graft_rc settle(struct objects_s3 *self, const char *key, const void *bytes,
                             size_t size, bool if_absent, bool *created,
                             const struct graft_err *failure, struct graft_err *err)
