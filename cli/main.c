@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "cli.h"
+#include "vfs/layout.h"
 
 #define LOG_LIMIT_DEFAULT 50U
 #define OPTIONS_MAX 8
@@ -150,6 +151,8 @@ static enum cli_exit run(struct cli *cli)
         return cli_fail_err(cli, rc, &err);
     cli->env = graft_host_env(cli->host);
     rc = graft_process_new(cli->env, &cli->process, &err);
+    if (rc == GRAFT_OK)
+        graft_process_set_arrange(cli->process, graft_layout_arrange, cli->env);
     enum cli_exit code = rc == GRAFT_OK ? cli->command->run(cli) : cli_fail_err(cli, rc, &err);
     graft_process_free(cli->process);
     graft_host_free(cli->host);

@@ -8,6 +8,7 @@
 #include "base/catalogue.h"
 #include "vfs/dbfile.h"
 #include "vfs/internal.h"
+#include "vfs/layout.h"
 #include "vfs/tables.h"
 
 #define JULIAN_EPOCH_MS 210866760000000LL /* 1970-01-01 in milliseconds since julian day 0 */
@@ -297,6 +298,7 @@ enum graft_rc graft_vfs_register(struct graft_process *process, struct graft_env
         vfs_free(vfs);
         return graft_err_set(err, GRAFT_ENOMEM, "out of memory for a VFS");
     }
+    graft_process_set_arrange(process, graft_layout_arrange, env);
     *out = vfs;
     return GRAFT_OK;
 }

@@ -14,9 +14,9 @@
 #include "engine/volume.h"
 
 #define GAP_BYTES_MAX (16U << 10) /* read along between two frames rather than asked around */
-#define DEMAND_BYTES_MAX                                                    \
-    (64U << 10) /* past its own frame, a reader waits for no more than this \
-                 */
+/* Past its own frame, a reader waits for no more than half a round trip's worth, within these. */
+#define DEMAND_BYTES_MIN (64U << 10)
+#define DEMAND_BYTES_MAX (512U << 10)
 #define AHEAD_BYTES_MAX (256U << 10)
 #define LINK_SAMPLE_BYTES_MIN (32U << 10)
 
@@ -57,6 +57,14 @@ static void find_run(struct graft_token *const *all, uint32_t count,
         --*first;
 }
 
+static uint64_t demand_bytes_max(const struct graft_link *link)
+{
+    uint64_t bytes = link->rtt_us * link->bytes_per_s / 2000000U;
+    if (bytes < DEMAND_BYTES_MIN)
+        return DEMAND_BYTES_MIN;
+    return bytes < DEMAND_BYTES_MAX ? bytes : DEMAND_BYTES_MAX;
+}
+
 void graft_batch_gather(struct graft_fetcher *fetcher, struct graft_token *token,
                         struct graft_batch *out)
 {
@@ -72,7 +80,7 @@ void graft_batch_gather(struct graft_fetcher *fetcher, struct graft_token *token
     }
     qsort(all, count, sizeof all[0], compare_tokens);
     bool demand = token->class == GRAFT_FETCH_DEMAND;
-    uint64_t bytes_max = demand ? DEMAND_BYTES_MAX : AHEAD_BYTES_MAX;
+    uint64_t bytes_max = demand ? demand_bytes_max(&fetcher->link) : AHEAD_BYTES_MAX;
     if (bytes_max < token->stored_bytes || GRAFT_BUGGIFY("fetch: a request a frame"))
         bytes_max = token->stored_bytes;
     uint32_t first = 0, end = 0;

@@ -135,6 +135,13 @@ static enum graft_rc read_all(struct hydration *work, struct graft_err *err)
     size_t count = work->frames.size / sizeof *frames;
     if (count > 0)
         qsort(frames, count, sizeof *frames, compare_frames);
+    /* Pages of one frame need not follow each other. */
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (kept == 0 || compare_frames(&frames[kept - 1], &frames[i]) != 0)
+            frames[kept++] = frames[i];
+    }
+    count = kept;
     for (size_t first = 0; first < count;) {
         size_t end = first + 1;
         while (end < count && joins(&frames[first], &frames[end - 1], &frames[end]))

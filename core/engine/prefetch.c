@@ -16,8 +16,9 @@
 #define WINDOW_MAX_METERED 64U
 #define JUDGED_PAGES 256U
 #define STORED_BYTES_GUESS 2048U /* of a page, before any came */
-#define STALL_FACTOR 4U /* the rest is streamed when waiting has cost so many times its transfer \
-                         */
+#define STALL_FACTOR                                                            \
+    4U /* the rest is streamed when waiting has cost so many times its transfer \
+        */
 #define STALL_US_MIN 1000U
 #define BULK_PAGES_MAX 262144U /* in one go */
 #define COUNT_PAGES_MAX 1048576U
@@ -174,7 +175,7 @@ static uint32_t advance_stream(struct graft_session *session, const struct polic
     else if (session->volume->prefetch.wasteful)
         window = window > 2 * WINDOW_FIRST ? window / 2 : window;
     else
-        window *= window < 16 && !metered ? 4 : 2;
+        window *= metered ? 2 : 4;
     uint32_t most = window_max(session->volume, policy);
     if (window > most)
         window = most;
@@ -286,6 +287,21 @@ static void expand_history(struct graft_session *session, struct graft_view *vie
     (void)graft_fetch_ahead(session->volume, view, pages, count);
 }
 
+/* What the commit says a new replica should get at once; what of it is held costs nothing. */
+static void expand_first(struct graft_volume *volume, struct graft_view *view)
+{
+    const struct graft_pageset *first = &view->commit.first;
+    for (uint32_t i = 0; i < first->run_count; i++) {
+        for (uint32_t at = 0; at < first->runs[i].count;) {
+            uint32_t pages[64];
+            uint32_t count = 0;
+            while (count < 64 && at < first->runs[i].count)
+                pages[count++] = first->runs[i].first + at++;
+            (void)graft_fetch_ahead(volume, view, pages, count);
+        }
+    }
+}
+
 void graft_prefetch_expand(struct graft_session *session, struct graft_view *view, uint32_t page)
 {
     struct graft_volume *volume = session->volume;
@@ -296,6 +312,8 @@ void graft_prefetch_expand(struct graft_session *session, struct graft_view *vie
         expand_fixed(volume, view, page, policy.pages);
         return;
     }
+    if (graft_pageset_contains(&view->commit.first, page))
+        expand_first(volume, view);
     if (session->hinted_page == page)
         return;
     graft_history_note(&session->history, page);

@@ -34,6 +34,12 @@ void graft_process_free(struct graft_process *process)
     graft_free(process->env->alloc, process);
 }
 
+void graft_process_set_arrange(struct graft_process *process, graft_arrange_fn *arrange, void *arg)
+{
+    process->arrange = arrange;
+    process->arrange_arg = arg;
+}
+
 bool graft_volume_exists(struct graft_env *env, const char *directory)
 {
     return graft_store_exists(env, directory);

@@ -1,6 +1,7 @@
 /* Push: the pages that local commits changed since the last push become the frames of one remote
  * commit. Few of them travel inside the commit object, so that a small push is one conditional PUT;
  * more go to segments first. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -74,7 +75,10 @@ static enum graft_rc place_frames(struct builder *build, const struct graft_obje
 {
     size_t count = build->frames.size / sizeof(struct open_frame);
     uint32_t index = 0;
-    enum graft_rc rc = count > 0 ? graft_pagemap_add_object(&build->map, object, &index) : GRAFT_OK;
+    /* A map of its own, since adding pages out of order is dear in a large one. */
+    struct graft_pagemap map;
+    graft_pagemap_init(&map, build->alloc);
+    enum graft_rc rc = count > 0 ? graft_pagemap_add_object(&map, object, &index) : GRAFT_OK;
     for (size_t i = 0; i < count && rc == GRAFT_OK; i++) {
         struct open_frame open;
         memcpy(&open, build->frames.bytes + i * sizeof open, sizeof open);
@@ -87,8 +91,11 @@ static enum graft_rc place_frames(struct builder *build, const struct graft_obje
             .offset = open.offset - shift,
             .lsn = build->remote_lsn,
         };
-        rc = graft_pagemap_add_frame(&build->map, &frame, pages, open.page_count);
+        rc = graft_pagemap_add_frame(&map, &frame, pages, open.page_count);
     }
+    if (rc == GRAFT_OK)
+        rc = graft_pagemap_merge(&build->map, &map);
+    graft_pagemap_deinit(&map);
     graft_buf_clear(&build->frames);
     graft_buf_clear(&build->pages);
     return rc == GRAFT_OK ? rc : no_memory(err);
@@ -105,10 +112,18 @@ static enum graft_rc send_segment(struct builder *build, struct graft_err *err)
     return graft_segment_begin(&build->bytes) == GRAFT_OK ? GRAFT_OK : no_memory(err);
 }
 
+static int compare_pages(const void *a, const void *b)
+{
+    const struct graft_frame_page *left = a;
+    const struct graft_frame_page *right = b;
+    return left->page < right->page ? -1 : left->page > right->page;
+}
+
 static enum graft_rc close_frame(struct builder *build, struct graft_err *err)
 {
     if (build->filling_count == 0)
         return GRAFT_OK;
+    qsort(build->filling, build->filling_count, sizeof build->filling[0], compare_pages);
     struct open_frame open = {
         .offset = build->bytes.size,
         .first_page = (uint32_t)(build->pages.size / sizeof(uint32_t)),
@@ -150,25 +165,89 @@ static enum graft_rc add_page(struct builder *build, uint32_t page, struct graft
     return GRAFT_OK;
 }
 
-static enum graft_rc add_pages(struct builder *build, const struct graft_pageset *pages,
+static enum graft_rc read_for_arrangement(const struct graft_arrangement *arrangement,
+                                          uint32_t page, void *bytes, struct graft_err *err)
+{
+    const struct builder *build = arrangement->reader;
+    size_t got = 0;
+    return graft_store_read(build->sync->session, page, bytes, &got, err);
+}
+
+/* The pages in the order in which they will stand, and how many of them are first pages. */
+static enum graft_rc arrange(struct builder *build, const struct graft_pageset *pages,
+                             uint32_t page_count, struct graft_arrangement *out,
+                             struct graft_err *err)
+{
+    struct graft_volume *volume = build->sync->volume;
+    struct graft_process *process = volume->process;
+    *out = (struct graft_arrangement){
+        .page_bytes = build->page_bytes,
+        .page_count = page_count,
+        .pages = graft_calloc(build->alloc, (size_t)pages->page_count + 1, sizeof *out->pages),
+        .read = read_for_arrangement,
+        .reader = build,
+    };
+    if (out->pages == NULL)
+        return no_memory(err);
+    for (uint32_t i = 0; i < pages->run_count; i++) {
+        for (uint32_t k = 0; k < pages->runs[i].count; k++)
+            out->pages[out->count++] = pages->runs[i].first + k;
+    }
+    if (process->arrange == NULL || graft_store_config(volume->store)->variable)
+        return GRAFT_OK;
+    return process->arrange(process->arrange_arg, out, err);
+}
+
+static enum graft_rc add_pages(struct builder *build, const struct graft_arrangement *arrangement,
                                struct graft_err *err)
 {
-    for (uint32_t i = 0; i < pages->run_count; i++) {
-        const struct graft_run *run = &pages->runs[i];
-        for (uint32_t k = 0; k < run->count; k++)
-            GRAFT_TRY(add_page(build, run->first + k, err));
+    for (uint32_t i = 0; i < arrangement->count; i++) {
+        if (i == arrangement->first_count)
+            GRAFT_TRY(close_frame(build, err));
+        GRAFT_TRY(add_page(build, arrangement->pages[i], err));
     }
     GRAFT_TRY(close_frame(build, err));
     size_t inline_bytes = build->bytes.size - GRAFT_SEGMENT_HEADER_BYTES;
-    bool few = inline_bytes <= GRAFT_INLINE_BYTES_MAX && !GRAFT_BUGGIFY("push: no page inline");
-    GRAFT_SOMETIMES(!build->segmented && few, "the pages of a push stand in its commit");
-    GRAFT_SOMETIMES(build->segmented || !few, "the pages of a push stand in segments");
-    if (!build->segmented && few) {
+    if (!build->segmented && inline_bytes <= GRAFT_INLINE_BYTES_MAX) {
         struct graft_object_ref object = {.kind = GRAFT_OBJECT_COMMIT,
                                           .commit_lsn = build->remote_lsn};
         return place_frames(build, &object, GRAFT_SEGMENT_HEADER_BYTES, err);
     }
     return build->frames.size > 0 ? send_segment(build, err) : GRAFT_OK;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    uint32_t left = *(const uint32_t *)a;
+    uint32_t right = *(const uint32_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+/* The first pages of the commit: those of the one before that did not change, and what the
+ * arrangement says of those that did. */
+static enum graft_rc set_first(struct graft_commit *commit, const struct graft_view *base,
+                               const struct graft_pageset *changed,
+                               const struct graft_arrangement *arrangement)
+{
+    uint32_t *first = arrangement->pages;
+    qsort(first, arrangement->first_count, sizeof *first, compare_numbers);
+    for (uint32_t i = 0; i < arrangement->first_count; i++)
+        GRAFT_TRY(graft_pageset_add(&commit->first, first[i]));
+    struct graft_pageset kept;
+    graft_pageset_init(&kept, commit->first.alloc);
+    enum graft_rc rc = GRAFT_OK;
+    for (uint32_t i = 0; base != NULL && i < base->commit.first.run_count; i++) {
+        const struct graft_run *run = &base->commit.first.runs[i];
+        for (uint32_t k = 0; k < run->count && rc == GRAFT_OK; k++) {
+            if (run->first + k <= commit->page_count &&
+                !graft_pageset_contains(changed, run->first + k))
+                rc = graft_pageset_add(&kept, run->first + k);
+        }
+    }
+    if (rc == GRAFT_OK)
+        rc = graft_pageset_add_all(&commit->first, &kept);
+    graft_pageset_deinit(&kept);
+    return rc;
 }
 
 /* A map that has grown past its limit moves into a checkpoint at the commit that it belongs to; the
@@ -268,9 +347,14 @@ static enum graft_rc build_object(struct graft_sync *sync,
                  "a remote commit follows the one that it is built on");
 
     struct builder build;
+    struct graft_arrangement arrangement = {.pages = NULL};
     enum graft_rc rc = builder_init(&build, sync, commit.lsn, err);
     if (rc == GRAFT_OK)
-        rc = add_pages(&build, pages, err);
+        rc = arrange(&build, pages, commit.page_count, &arrangement, err);
+    if (rc == GRAFT_OK)
+        rc = add_pages(&build, &arrangement, err);
+    if (rc == GRAFT_OK && set_first(&commit, base, pages, &arrangement) != GRAFT_OK)
+        rc = no_memory(err);
     if (rc == GRAFT_OK)
         rc = follow(sync, base, &commit, err);
     if (rc == GRAFT_OK && graft_pagemap_merge(&commit.map, &build.map) != GRAFT_OK)
@@ -280,6 +364,7 @@ static enum graft_rc build_object(struct graft_sync *sync,
         rc = graft_commit_encode(&commit, build.bytes.bytes + skip, build.bytes.size - skip, object,
                                  err);
     }
+    graft_free(volume->env->alloc, arrangement.pages);
     builder_deinit(&build);
     graft_commit_deinit(&commit);
     return rc;

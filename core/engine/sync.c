@@ -243,13 +243,14 @@ static enum graft_rc adopt(struct graft_sync *sync, const struct graft_commit *c
 }
 
 /* Lists, and keeps what the answer says about how far behind the replica is. */
-static enum graft_rc look_for_newest(struct graft_sync *sync, uint64_t *out, struct graft_err *err)
+static enum graft_rc look_for_newest(struct graft_sync *sync, uint64_t *out,
+                                     struct graft_remote_commit *read, struct graft_err *err)
 {
     struct graft_volume *volume = sync->volume;
     uint64_t newest = 0;
     uint64_t checkpoint = 0;
-    enum graft_rc rc =
-        graft_remote_newest(sync->remote, sync->state.remote_lsn, &newest, &checkpoint, err);
+    enum graft_rc rc = graft_remote_newest_ahead(sync->remote, sync->state.remote_lsn, &newest,
+                                                 &checkpoint, read, err);
     if (rc == GRAFT_ENOTFOUND)
         return graft_err_wrap(err, GRAFT_EUNREACHABLE, "%s is not there, or not mounted",
                               graft_remote_url(sync->remote));
@@ -266,44 +267,65 @@ static enum graft_rc look_for_newest(struct graft_sync *sync, uint64_t *out, str
     return GRAFT_OK;
 }
 
+/* The commit, unless it was read ahead already. */
+static enum graft_rc read_newest(struct graft_sync *sync, uint64_t newest,
+                                 struct graft_remote_commit *read, struct graft_err *err)
+{
+    struct graft_volume *volume = sync->volume;
+    if (read->commit.lsn == newest)
+        return GRAFT_OK;
+    graft_buf_clear(&read->object);
+    enum graft_rc rc = graft_remote_get_commit(sync->remote, newest, &read->commit, &read->hash,
+                                               &read->object, err);
+    if (rc == GRAFT_ENOTFOUND && newest == sync->state.remote_lsn) {
+        char what[64];
+        (void)snprintf(what, sizeof what, "commit %llu", (unsigned long long)newest);
+        rc = graft_view_explain_missing(volume, newest, GRAFT_EFOREIGN, what, err);
+    }
+    return rc;
+}
+
+/* Its view, checked to be what this replica may follow. */
+static enum graft_rc accept_newest(struct graft_sync *sync, struct graft_remote_commit *read,
+                                   struct graft_view **view, struct graft_err *err)
+{
+    struct graft_volume *volume = sync->volume;
+    uint64_t lsn = read->commit.lsn;
+    struct graft_view *found = NULL;
+    GRAFT_TRY(adopt(sync, &read->commit, err));
+    if (read->commit.page_bytes != graft_store_page_bytes(volume->store))
+        return graft_err_set(err, GRAFT_ECORRUPT, "commit %llu of %s has another page size",
+                             (unsigned long long)lsn, graft_remote_url(sync->remote));
+    GRAFT_TRY(graft_view_put(volume, &read->commit, &read->hash, &found, err));
+    enum graft_rc rc = check_history(sync, found, err);
+    if (rc == GRAFT_OK)
+        *view = found;
+    else
+        graft_view_release(volume, found);
+    return rc;
+}
+
 enum graft_rc graft_sync_newest(struct graft_sync *sync, uint64_t *remote_lsn,
                                 struct graft_view **view, struct graft_buf *object,
                                 struct graft_err *err)
 {
-    struct graft_volume *volume = sync->volume;
-    const uint64_t known = sync->state.remote_lsn;
+    struct graft_remote_commit read;
+    graft_remote_commit_init(&read, sync->volume->env->alloc);
     uint64_t newest = 0;
-    GRAFT_TRY(look_for_newest(sync, &newest, err));
-    if (newest == 0) {
-        *remote_lsn = 0;
-        *view = NULL;
-        return GRAFT_OK;
-    }
-
-    struct graft_commit commit;
-    struct graft_hash hash;
-    graft_commit_init(&commit, volume->env->alloc);
     struct graft_view *found = NULL;
-    enum graft_rc rc = graft_remote_get_commit(sync->remote, newest, &commit, &hash, object, err);
-    if (rc == GRAFT_ENOTFOUND && newest == known) {
-        char what[64];
-        (void)snprintf(what, sizeof what, "commit %llu", (unsigned long long)known);
-        rc = graft_view_explain_missing(volume, known, GRAFT_EFOREIGN, what, err);
+    enum graft_rc rc = look_for_newest(sync, &newest, &read, err);
+    if (rc == GRAFT_OK && newest > 0)
+        rc = read_newest(sync, newest, &read, err);
+    if (rc == GRAFT_OK && newest > 0)
+        rc = accept_newest(sync, &read, &found, err);
+    if (rc == GRAFT_OK && object != NULL &&
+        graft_buf_append(object, read.object.bytes, read.object.size) != GRAFT_OK) {
+        rc = graft_err_set(err, GRAFT_ENOMEM, "out of memory for a commit");
+        graft_view_release(sync->volume, found);
     }
-    if (rc == GRAFT_OK)
-        rc = adopt(sync, &commit, err);
-    if (rc == GRAFT_OK && commit.page_bytes != graft_store_page_bytes(volume->store))
-        rc = graft_err_set(err, GRAFT_ECORRUPT, "commit %llu of %s has another page size",
-                           (unsigned long long)newest, graft_remote_url(sync->remote));
-    if (rc == GRAFT_OK)
-        rc = graft_view_put(volume, &commit, &hash, &found, err);
-    graft_commit_deinit(&commit);
-    if (rc == GRAFT_OK)
-        rc = check_history(sync, found, err);
-    if (rc != GRAFT_OK) {
-        graft_view_release(volume, found);
+    graft_remote_commit_deinit(&read);
+    if (rc != GRAFT_OK)
         return rc;
-    }
     *remote_lsn = newest;
     *view = found;
     return GRAFT_OK;

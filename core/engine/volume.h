@@ -36,6 +36,8 @@ struct graft_ahead_cache {
 struct graft_process {
     struct graft_env *env;
     struct graft_mutex *mutex; /* guards the list and the reference counts */
+    graft_arrange_fn *arrange; /* or NULL */
+    void *arrange_arg;
     struct graft_volume *volumes;
 };
 

@@ -20,11 +20,13 @@ void graft_commit_init(struct graft_commit *commit, struct graft_alloc *alloc)
 {
     *commit = (struct graft_commit){.lsn = 0};
     graft_pagemap_init(&commit->map, alloc);
+    graft_pageset_init(&commit->first, alloc);
 }
 
 void graft_commit_deinit(struct graft_commit *commit)
 {
     graft_pagemap_deinit(&commit->map);
+    graft_pageset_deinit(&commit->first);
 }
 
 enum graft_rc graft_object_message_end(const uint8_t *bytes, size_t size, uint64_t *end,
@@ -82,6 +84,40 @@ static enum graft_rc check_head(const struct graft_commit *commit, enum graft_rc
     return GRAFT_OK;
 }
 
+/* Empty, it is left out. */
+static enum graft_rc write_first(const struct graft_commit *commit, struct graft_buf *out,
+                                 struct graft_err *err)
+{
+    if (commit->first.run_count > 0) {
+        const struct graft_run *last = &commit->first.runs[commit->first.run_count - 1];
+        if ((uint64_t)last->first + last->count - 1 > commit->page_count)
+            return graft_err_set(err, GRAFT_EBUG, "commit %llu: a first page past its end",
+                                 (unsigned long long)commit->lsn);
+        if (graft_pageset_encode(&commit->first, out) != GRAFT_OK)
+            return graft_err_set(err, GRAFT_ENOMEM, "commit: out of memory");
+    }
+    return GRAFT_OK;
+}
+
+static enum graft_rc read_first(struct graft_commit *commit, const ProtobufCBinaryData *field,
+                                struct graft_err *err)
+{
+    if (field->len == 0)
+        return GRAFT_OK;
+    enum graft_rc rc = graft_pageset_decode(&commit->first, field->data, field->len, err);
+    if (rc != GRAFT_OK)
+        return graft_err_wrap(err, rc, "commit %llu: first pages", (unsigned long long)commit->lsn);
+    uint64_t end = 0;
+    if (commit->first.run_count > 0) {
+        const struct graft_run *last = &commit->first.runs[commit->first.run_count - 1];
+        end = (uint64_t)last->first + last->count - 1;
+    }
+    if (end > commit->page_count)
+        return graft_err_set(err, GRAFT_ECORRUPT, "commit %llu: a first page past its end",
+                             (unsigned long long)commit->lsn);
+    return GRAFT_OK;
+}
+
 /* What only holds of map and head together; own frames' offsets count from 0 here. */
 static enum graft_rc check_map(const struct graft_commit *commit, enum graft_rc wrong,
                                struct graft_err *err)
@@ -130,7 +166,11 @@ enum graft_rc graft_commit_encode(const struct graft_commit *commit, const uint8
     GRAFT_TRY(graft_wire_pagemap_init(&map, &commit->map, commit->page_count, commit->lsn, err));
 
     size_t size_before = out->size;
-    enum graft_rc rc = GRAFT_OK;
+    struct graft_buf first;
+    graft_buf_init(&first, out->alloc);
+    enum graft_rc rc = write_first(commit, &first, err);
+    if (rc != GRAFT_OK)
+        goto out;
     if (inline_end(commit) > inline_bytes) {
         rc = graft_err_set(err, GRAFT_EBUG, "commit %llu: an inline frame is not there",
                            (unsigned long long)commit->lsn);
@@ -149,6 +189,7 @@ enum graft_rc graft_commit_encode(const struct graft_commit *commit, const uint8
     message.changed_count = commit->changed_count;
     message.variable = commit->variable;
     message.map = &map.message;
+    message.first = graft_wire_bytes(first.bytes, first.size);
     rc = graft_wire_seal(magic, COMMIT_VERSION, &message.base, out, err);
     if (rc == GRAFT_OK) {
         rc = graft_buf_append(out, inline_frames, inline_bytes);
@@ -158,6 +199,7 @@ enum graft_rc graft_commit_encode(const struct graft_commit *commit, const uint8
     if (rc != GRAFT_OK)
         out->size = size_before;
 out:
+    graft_buf_deinit(&first);
     graft_wire_pagemap_deinit(&map);
     return rc;
 }
@@ -184,6 +226,7 @@ static enum graft_rc read_message(struct graft_commit *commit, const Graft__Comm
         graft_wire_pagemap_read(&commit->map, message->map, commit->page_count, commit->lsn, err);
     if (rc != GRAFT_OK)
         return graft_err_wrap(err, rc, "commit %llu", (unsigned long long)commit->lsn);
+    GRAFT_TRY(read_first(commit, &message->first, err));
     return check_map(commit, GRAFT_ECORRUPT, err);
 }
 

@@ -32,6 +32,7 @@ struct graft_commit {
     uint32_t changed_count;    /* pages of the map whose frame's LSN is this commit's */
     bool variable;             /* pages may be shorter than page_bytes */
     struct graft_pagemap map;
+    struct graft_pageset first; /* what a new replica should get at once: opaque here */
 };
 
 struct graft_checkpoint {

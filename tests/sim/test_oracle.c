@@ -98,17 +98,21 @@ enum graft_rc __wrap_graft_remote_put_commit(struct graft_remote *remote, uint64
     return rc;
 }
 
-enum graft_rc __real_graft_remote_newest(struct graft_remote *remote, uint64_t known,
-                                         uint64_t *commit_lsn, uint64_t *checkpoint_lsn,
-                                         struct graft_err *err);
-enum graft_rc __wrap_graft_remote_newest(struct graft_remote *remote, uint64_t known,
-                                         uint64_t *commit_lsn, uint64_t *checkpoint_lsn,
-                                         struct graft_err *err);
-enum graft_rc __wrap_graft_remote_newest(struct graft_remote *remote, uint64_t known,
-                                         uint64_t *commit_lsn, uint64_t *checkpoint_lsn,
-                                         struct graft_err *err)
+enum graft_rc __real_graft_remote_newest_ahead(struct graft_remote *remote, uint64_t known,
+                                               uint64_t *commit_lsn, uint64_t *checkpoint_lsn,
+                                               struct graft_remote_commit *out,
+                                               struct graft_err *err);
+enum graft_rc __wrap_graft_remote_newest_ahead(struct graft_remote *remote, uint64_t known,
+                                               uint64_t *commit_lsn, uint64_t *checkpoint_lsn,
+                                               struct graft_remote_commit *out,
+                                               struct graft_err *err);
+enum graft_rc __wrap_graft_remote_newest_ahead(struct graft_remote *remote, uint64_t known,
+                                               uint64_t *commit_lsn, uint64_t *checkpoint_lsn,
+                                               struct graft_remote_commit *out,
+                                               struct graft_err *err)
 {
-    enum graft_rc rc = __real_graft_remote_newest(remote, known, commit_lsn, checkpoint_lsn, err);
+    enum graft_rc rc =
+        __real_graft_remote_newest_ahead(remote, known, commit_lsn, checkpoint_lsn, out, err);
     if (rc == GRAFT_OK)
         *commit_lsn -= plant.newest_less;
     return rc;

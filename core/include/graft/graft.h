@@ -35,6 +35,28 @@ GRAFT_MUST_USE enum graft_rc graft_process_new(struct graft_env *env, struct gra
 /* All volumes must be closed. Accepts NULL. */
 void graft_process_free(struct graft_process *process);
 
+/* The pages of a push, for a layer that knows what they hold to say how they should stand in the
+ * remote. */
+struct graft_arrangement {
+    uint32_t page_bytes;
+    uint32_t page_count; /* of the volume */
+    uint32_t *pages;     /* those pushed, ascending; to be put into the order to store them in */
+    uint32_t count;
+    /* To be set: so many pages, from the first on, are what a new replica should get at once. The
+     * rest of the volume's are remembered as long as they do not change. */
+    uint32_t first_count;
+    /* Reads one of them. */
+    enum graft_rc (*read)(const struct graft_arrangement *arrangement, uint32_t page, void *bytes,
+                          struct graft_err *err);
+    void *reader;
+};
+
+/* Called by pushes of volumes whose pages are all of one size. A failure is the push's. */
+typedef enum graft_rc graft_arrange_fn(void *arg, struct graft_arrangement *arrangement,
+                                       struct graft_err *err);
+/* Before any volume is opened. Without it pages stand in the order of their numbers. */
+void graft_process_set_arrange(struct graft_process *process, graft_arrange_fn *arrange, void *arg);
+
 struct graft_volume_options {
     const char *remote_url; /* NULL: as the directory remembers, or none */
     uint32_t page_bytes; /* 0: as the volume has it; 4096, changeable until the first commit, for a
@@ -174,6 +196,15 @@ GRAFT_MUST_USE enum graft_rc graft_write_truncate(struct graft_session *session,
 GRAFT_MUST_USE enum graft_rc graft_write_prepare(struct graft_session *session,
                                                  enum graft_durability durability,
                                                  const char *super_journal, struct graft_err *err);
+/* Whether others wait for the writer role. */
+bool graft_write_is_wanted(const struct graft_session *session);
+/* Prepares, publishes and ends the writer role, and only then makes the commit durable, with those
+ * that others publish meanwhile. A failure to prepare leaves the transaction open to be rolled
+ * back. When the sync fails, and the commit cannot be saved elsewhere, the transaction has ended
+ * all the same: the commit is in doubt, and nobody begins a snapshot that has it until it is
+ * durable. */
+GRAFT_MUST_USE enum graft_rc graft_write_commit(struct graft_session *session,
+                                                struct graft_err *err);
 bool graft_write_is_prepared(const struct graft_session *session);
 /* Phase two: makes a prepared commit visible; cannot fail. The session's snapshot moves to it. The
  * writer role ends. */
