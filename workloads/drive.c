@@ -72,6 +72,11 @@ static int open_life(struct life *life, uint32_t ops_before)
 {
     int rc = workload_session_open(&life->session, life->client, life->design->sql, ops_before);
     life->is_open = rc == SQLITE_OK;
+    /* A small cache spills in mid-transaction. */
+    if (rc == SQLITE_OK && workload_once_in(life->client, 4))
+        rc = workload_exec(&life->session, "PRAGMA cache_size = 5");
+    if (rc == SQLITE_OK && workload_once_in(life->client, 4))
+        rc = workload_exec(&life->session, "PRAGMA journal_mode = persist");
     return rc == SQLITE_OK ? workload_survey(&life->session) : rc;
 }
 
@@ -146,6 +151,19 @@ static int push_or_reset(struct life *life)
     return life->session.diverged ? SQLITE_OK : rc;
 }
 
+/* What an operator types. */
+static int look_around(struct life *life)
+{
+    static const char *const statements[] = {
+        "SELECT * FROM graft_status",      "PRAGMA graft_fetch",
+        "SELECT * FROM graft_log LIMIT 3", "SELECT * FROM graft_pages",
+        "SELECT * FROM graft_stats",       "PRAGMA graft_status",
+        "PRAGMA graft_prefetch=off",       "PRAGMA graft_prefetch=auto",
+    };
+    size_t count = sizeof statements / sizeof statements[0];
+    return workload_exec(&life->session, statements[workload_below(life->client, count)]);
+}
+
 static int one_thing(struct life *life)
 {
     uint64_t draw = workload_below(life->client, 100);
@@ -168,9 +186,9 @@ static int one_thing(struct life *life)
         return workload_survey(session);
     if (draw < 97)
         return workload_exec(session, "VACUUM");
-    if (draw < 99)
-        return workload_exec(session, "SELECT * FROM graft_status; PRAGMA graft_fetch");
-    return reopen(life);
+    if (draw < 98)
+        return look_around(life);
+    return draw < 99 ? workload_verify(session) : reopen(life);
 }
 
 /* What no waiting mends while the connection is open. */

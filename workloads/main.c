@@ -478,13 +478,13 @@ int main(int count, char **words)
     struct graft_err err = {.rc = GRAFT_OK};
     enum exit_code code = parse(count, words, &program.options);
     if (code != EXIT_FINE)
-        return code;
+        return (int)code;
     size_t which = 0;
     while (which < sizeof commands / sizeof commands[0] &&
            strcmp(commands[which].name, program.options.command) != 0)
         which++;
     if (which == sizeof commands / sizeof commands[0])
-        return usage("there is no command ", program.options.command);
+        return (int)usage("there is no command ", program.options.command);
     workload_report_start();
     if (open_program(&program, &err) == GRAFT_OK) {
         code = commands[which].run(&program);
@@ -495,5 +495,5 @@ int main(int count, char **words)
     graft_vfs_unregister(program.vfs);
     graft_process_free(program.process);
     graft_host_free(program.host);
-    return code;
+    return (int)code;
 }

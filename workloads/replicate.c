@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/catalogue.h"
+#include "graft/graft.h"
 #include "workloads/session.h"
 
 /* A verb's failure says what the way out is; a divergence is known by it. */
@@ -148,4 +149,34 @@ int workload_integrity(struct workload_session *session)
     if (rc == SQLITE_OK && first[0] != '\0')
         workload_violated(session->client, "the integrity check finds damage", "%s", first);
     return rc;
+}
+
+/* ---- Verifying ---- */
+
+static enum graft_rc verify_as(struct graft_process *process, const char *directory,
+                               struct graft_verify_result *result, struct graft_err *err)
+{
+    static const struct graft_volume_options as_it_is = {.create = false};
+    struct graft_volume *volume = NULL;
+    GRAFT_TRY(graft_volume_open(process, directory, &as_it_is, &volume, err));
+    enum graft_rc rc = graft_verify(volume, NULL, NULL, result, err);
+    graft_volume_close(volume);
+    return rc;
+}
+
+int workload_verify(struct workload_session *session)
+{
+    struct workload_client *client = session->client;
+    const char *directory = sqlite3_db_filename(session->db, "main");
+    struct graft_process *process = NULL;
+    struct graft_verify_result result = {.pages = 0};
+    struct graft_err err = {.rc = GRAFT_OK};
+    enum graft_rc rc = graft_process_new(client->env, &process, &err);
+    if (rc == GRAFT_OK)
+        rc = verify_as(process, directory, &result, &err);
+    graft_process_free(process);
+    if (rc == GRAFT_ECORRUPT && !client->may_report_damage)
+        workload_violated(client, "the database is reported as damaged", "verifying: %s", err.text);
+    GRAFT_SOMETIMES(rc == GRAFT_OK && result.repaired > 0, "a client's check repairs a page");
+    return rc == GRAFT_OK ? SQLITE_OK : SQLITE_IOERR;
 }

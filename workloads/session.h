@@ -90,5 +90,7 @@ int workload_survey(struct workload_session *session);
 int workload_synchronise(struct workload_session *session);
 /* Page by page, b-tree by b-tree; says so when the database is not whole. */
 int workload_integrity(struct workload_session *session);
+/* Every held page against its checksum, as another opener of the same directory. */
+int workload_verify(struct workload_session *session);
 
 #endif
