@@ -23,6 +23,7 @@ for each request, the port being the caller's. UPSTREAM is the store's "http://h
 import collections
 import http.client
 import http.server
+import socketserver
 import sys
 import threading
 import time
@@ -136,6 +137,11 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
     request_queue_size = 64
+
+    def server_bind(self):
+        """As in the base, without asking a name server what this host is called."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address
 
 
 def main():
