@@ -1,4 +1,4 @@
-/* The kit: a process, a VFS, and an environment for clients in which time does not pass. */
+/* The kit: a process, a VFS, and clients that think as little as can be said. */
 #include "kit.h"
 
 #include <stdio.h>
@@ -9,27 +9,14 @@
 
 struct kit kit;
 
-static struct graft_tasks_ops no_waiting;
-
-static void no_sleep(struct graft_tasks *tasks, uint32_t ms)
-{
-    (void)tasks;
-    (void)ms;
-}
-
 void kit_init(void)
 {
     struct graft_err err = {0};
     graft_test_dir_make(&kit.dir);
-    kit.env = *graft_test_env();
-    no_waiting = *kit.env.tasks->ops;
-    no_waiting.sleep_ms = no_sleep;
-    kit.tasks.ops = &no_waiting;
-    kit.env.tasks = &kit.tasks;
     expect_ok(graft_process_new(graft_test_env(), &kit.process, &err), &err);
     expect_ok(graft_vfs_register(kit.process, graft_test_env(), "graft", NULL, &kit.vfs, &err),
               &err);
-    kit.history = workload_history_new(kit.env.alloc);
+    kit.history = workload_history_new(graft_test_env()->alloc);
     for (uint32_t i = 0; i < 8; i++)
         (void)snprintf(kit.database[i], sizeof kit.database[i],
                        "file:%s/r%u.graft?remote=file://%s/repo/db", kit.dir.path, i, kit.dir.path);
@@ -62,12 +49,13 @@ struct workload_client kit_client(uint32_t replica, int transactions)
 {
     kit.transactions_left = transactions;
     return (struct workload_client){
-        .env = &kit.env,
+        .env = graft_test_env(),
         .vfs = "graft",
         .database = kit.database[replica],
         .number = kit.next_client++,
         .replica = replica,
         .history = kit.history,
+        .think_ms = 1,
         .goes_on = goes_on,
         .violated = violated,
     };

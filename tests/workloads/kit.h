@@ -1,5 +1,5 @@
 /* What the tests of workloads start from: a directory with a remote, replicas of it, and clients
- * that never wait, one at a time, over the real engine. */
+ * that hardly wait, one at a time, over the real engine. */
 #ifndef GRAFT_TESTS_WORKLOADS_KIT_H
 #define GRAFT_TESTS_WORKLOADS_KIT_H
 
@@ -15,8 +15,6 @@
 
 struct kit {
     struct graft_test_dir dir;
-    struct graft_env env; /* the real one, with a sleep that does nothing */
-    struct graft_tasks tasks;
     struct graft_process *process;
     struct graft_vfs *vfs;
     struct workload_history *history;
