@@ -18,6 +18,7 @@
 #define LSN_NONE UINT64_MAX
 #define HEADER_BYTES 100
 #define SECTOR_BYTES 4096
+#define MOVED_LOOK_US UINT64_C(1000000)
 
 static uint32_t get_u32(const uint8_t *bytes)
 {
@@ -49,6 +50,7 @@ void graft_dbfile_distrust_cache(struct graft_dbfile *file)
 {
     file->cache_lsn = LSN_NONE;
     file->version_known = false;
+    file->first_lsn = LSN_NONE;
 }
 
 /* ---- Snapshots and the writer role ---- */
@@ -63,6 +65,10 @@ static enum graft_rc settle_page_bytes(struct graft_dbfile *file, struct graft_e
         if (scratch == NULL)
             return graft_err_set(err, GRAFT_ENOMEM, "out of memory for a page");
         file->scratch = scratch;
+        uint8_t *first = graft_realloc(file->vfs->env->alloc, file->first, page_bytes, 1);
+        if (first == NULL)
+            return graft_err_set(err, GRAFT_ENOMEM, "out of memory for a page");
+        file->first = first;
         file->scratch_bytes = page_bytes;
     }
     file->page_bytes = page_bytes;
@@ -93,17 +99,22 @@ static enum graft_rc pin(struct graft_dbfile *file, struct graft_err *err)
     return GRAFT_OK;
 }
 
+static enum graft_rc take_role(struct graft_dbfile *file, struct graft_err *err)
+{
+    GRAFT_TRY(graft_write_begin(file->session, err));
+    graft_vfs_writer_began(file->vfs);
+    file->write = GRAFT_DBFILE_CLEAN;
+    file->header_pages = 0;
+    file->header_changed = file->first_written = file->journal.replayed = false;
+    return GRAFT_OK;
+}
+
 static enum graft_rc become_writer(struct graft_dbfile *file, struct graft_err *err)
 {
     if (graft_write_is_open(file->session))
         return GRAFT_OK;
     GRAFT_TRY(pin(file, err));
-    GRAFT_TRY(graft_write_begin(file->session, err));
-    graft_vfs_writer_began(file->vfs);
-    file->write = GRAFT_DBFILE_CLEAN;
-    file->header_pages = 0;
-    file->header_changed = false;
-    return GRAFT_OK;
+    return take_role(file, err);
 }
 
 /* Drops the write transaction. The child journal goes last, under the role taken once more: while
@@ -125,6 +136,26 @@ static enum graft_rc abandon_write(struct graft_dbfile *file, struct graft_err *
     return rc;
 }
 
+/* A connection that writes again and again stands in line for the role before it pins a snapshot:
+ * one that it has already would be stale once the writer before it is done. Whether it writes this
+ * time is not known yet; if it reads instead it gives the role back. */
+static void ask_early(struct graft_dbfile *file)
+{
+    struct graft_err ignored;
+    graft_err_clear(&ignored);
+    bool ask = file->eager && !file->pinned && !file->sticky && !file->read_only;
+    file->eager = false;
+    file->early = ask && take_role(file, &ignored) == GRAFT_OK;
+}
+
+static void give_back_early(struct graft_dbfile *file)
+{
+    struct graft_err ignored;
+    graft_err_clear(&ignored);
+    file->early = false;
+    (void)abandon_write(file, &ignored);
+}
+
 static int dbfile_lock(sqlite3_file *base, int level)
 {
     struct graft_dbfile *file = self_of(base);
@@ -133,11 +164,15 @@ static int dbfile_lock(sqlite3_file *base, int level)
     struct graft_err err;
     graft_err_clear(&err);
     bool from_none = file->lock == SQLITE_LOCK_NONE;
+    if (from_none)
+        ask_early(file);
     enum graft_rc rc = pin(file, &err);
     /* A connection in exclusive mode keeps its first snapshot, so nobody else may write from then
      * on. */
     bool writes = level >= SQLITE_LOCK_RESERVED || (file->exclusive && !file->read_only);
     if (rc == GRAFT_OK && writes) {
+        file->early = false;
+        file->eager = true;
         bool refuse = !graft_write_is_open(file->session) && GRAFT_BUGGIFY("vfs: busy for nothing");
         rc = refuse ? graft_err_set(&err, GRAFT_EBUSY, "busy") : become_writer(file, &err);
         GRAFT_SOMETIMES(rc == GRAFT_ESTALE, "a connection wanted to write on an old snapshot");
@@ -164,6 +199,7 @@ static int dbfile_unlock(sqlite3_file *base, int level)
         return SQLITE_OK;
     struct graft_err err;
     graft_err_clear(&err);
+    file->early = false;
     enum graft_rc rc = abandon_write(file, &err);
     GRAFT_ALWAYS(!graft_write_is_open(file->session), "a connection without a lock writes nothing");
     file->write = GRAFT_DBFILE_CLEAN;
@@ -187,6 +223,14 @@ static void remember_version(struct graft_dbfile *file, const uint8_t *page)
 {
     memcpy(file->version, page + GRAFT_VERSION_OFFSET, GRAFT_VERSION_BYTES);
     file->version_known = true;
+}
+
+static void remember_first(struct graft_dbfile *file, const uint8_t *page)
+{
+    if (graft_write_is_open(file->session) && file->first_written)
+        return;
+    memcpy(file->first, page, file->page_bytes);
+    file->first_lsn = file->snapshot.lsn;
 }
 
 /* Bytes that were never seen and that no header can have: the page count in them is 0xffffffff. */
@@ -229,6 +273,7 @@ static enum graft_rc read_page(struct graft_dbfile *file, uint32_t page, uint8_t
     graft_hints_pass(&file->passed, page, out[page == 1 ? HEADER_BYTES : 0]);
     if (page == 1) {
         remember_version(file, out);
+        remember_first(file, out);
         shift_schema_number(out, file->schema_shift);
     }
     return GRAFT_OK;
@@ -247,6 +292,8 @@ static enum graft_rc read_range(struct graft_dbfile *file, uint8_t *out, uint64_
             part = count;
         if (index >= page_count)
             break;
+        if (index > 0 && file->early)
+            give_back_early(file);
         bool whole = part == file->page_bytes;
         uint8_t *to = whole ? out : file->scratch;
         GRAFT_TRY(read_page(file, (uint32_t)index + 1, to, err));
@@ -391,6 +438,18 @@ static enum graft_rc check_header(struct graft_dbfile *file, const uint8_t **byt
     return GRAFT_OK;
 }
 
+/* Every commit writes page 1, often for nothing but its change counter (bytes 24 to 27, and what
+ * goes with it at 92 to 95), by which other connections would learn that their caches are old. Here
+ * they learn it from the LSN, so that such a page need not be stored. */
+static bool is_counted_only(const struct graft_dbfile *file, const uint8_t *page)
+{
+    const uint8_t *first = file->first;
+    return !file->first_written && file->first_lsn == file->snapshot.lsn &&
+           file->snapshot.lsn > 0 && memcmp(page, first, 24) == 0 &&
+           memcmp(page + 28, first + 28, 64) == 0 &&
+           memcmp(page + 96, first + 96, file->page_bytes - 96) == 0;
+}
+
 static enum graft_rc write_page(struct graft_dbfile *file, const uint8_t *bytes, uint32_t amount,
                                 uint64_t offset, struct graft_err *err)
 {
@@ -404,7 +463,14 @@ static enum graft_rc write_page(struct graft_dbfile *file, const uint8_t *bytes,
     if (index == 0)
         GRAFT_TRY(check_header(file, &bytes, err));
     file->write = GRAFT_DBFILE_DIRTY;
-    return graft_write_page(file->session, (uint32_t)index + 1, bytes, amount, err);
+    if (index > 0)
+        return graft_write_page(file->session, (uint32_t)index + 1, bytes, amount, err);
+    if (is_counted_only(file, bytes))
+        return GRAFT_OK;
+    GRAFT_TRY(graft_write_page(file->session, 1, bytes, amount, err));
+    memcpy(file->first, bytes, amount);
+    file->first_written = true;
+    return GRAFT_OK;
 }
 
 static int dbfile_write(sqlite3_file *base, const void *bytes, int amount, sqlite3_int64 offset)
@@ -422,7 +488,8 @@ static int dbfile_truncate(sqlite3_file *base, sqlite3_int64 bytes)
 {
     struct graft_dbfile *file = self_of(base);
     /* The pager shrinks the file after the commit; preparing has read the size off page 1. */
-    if (file->write == GRAFT_DBFILE_FAILED || file->write == GRAFT_DBFILE_PREPARED)
+    if (file->write == GRAFT_DBFILE_FAILED || file->write == GRAFT_DBFILE_PREPARED ||
+        file->write == GRAFT_DBFILE_PUBLISHED)
         return SQLITE_OK;
     struct graft_err err;
     graft_err_clear(&err);
@@ -446,6 +513,15 @@ static int dbfile_sync(sqlite3_file *base, int flags)
 
 /* ---- Committing ---- */
 
+/* As in WAL mode a commit of one file that others wait behind is visible before it is durable: they
+ * append theirs while it is synced, and one sync serves all. Not what a rollback plays back, which
+ * is no commit at all, and not with a connection that keeps the role. */
+static bool may_share(const struct graft_dbfile *file, const char *super)
+{
+    return file->synchronous >= 2 && super == NULL && !file->exclusive && !file->journal.replayed &&
+           graft_write_is_wanted(file->session);
+}
+
 static enum graft_rc prepare(struct graft_dbfile *file, const char *super, struct graft_err *err)
 {
     uint32_t page_count = graft_session_page_count(file->session);
@@ -458,8 +534,19 @@ static enum graft_rc prepare(struct graft_dbfile *file, const char *super, struc
         full = false;
     if (super != NULL)
         GRAFT_TRY(graft_super_mark(file, super, err));
-    return graft_write_prepare(file->session, full ? GRAFT_DURABILITY_FULL : GRAFT_DURABILITY_NONE,
-                               super, err);
+    if (may_share(file, super)) {
+        enum graft_rc rc = graft_write_commit(file->session, err);
+        if (!graft_write_is_open(file->session))
+            graft_vfs_writer_ended(file->vfs);
+        if (rc == GRAFT_OK)
+            file->write = GRAFT_DBFILE_PUBLISHED;
+        return rc;
+    }
+    enum graft_rc rc = graft_write_prepare(
+        file->session, full ? GRAFT_DURABILITY_FULL : GRAFT_DURABILITY_NONE, super, err);
+    if (rc == GRAFT_OK)
+        file->write = GRAFT_DBFILE_PREPARED;
+    return rc;
 }
 
 static int commit_phase_one(struct graft_dbfile *file, const char *super)
@@ -474,13 +561,12 @@ static int commit_phase_one(struct graft_dbfile *file, const char *super)
     struct graft_err err;
     graft_err_clear(&err);
     enum graft_rc rc = prepare(file, super, &err);
-    if (rc == GRAFT_OK) {
-        file->write = GRAFT_DBFILE_PREPARED;
+    if (rc == GRAFT_OK)
         return SQLITE_OK;
-    }
     GRAFT_REACHABLE("a commit failed in its first phase");
     int code = graft_sqlite_fail(rc, GRAFT_DOING_COMMIT, &err);
     (void)abandon_write(file, NULL);
+    graft_dbfile_distrust_cache(file);
     file->write = GRAFT_DBFILE_FAILED;
     return code;
 }
@@ -489,24 +575,40 @@ static int commit_phase_two(struct graft_dbfile *file)
 {
     if (file->write == GRAFT_DBFILE_FAILED)
         return SQLITE_IOERR;
-    if (file->write != GRAFT_DBFILE_PREPARED)
+    bool published = file->write == GRAFT_DBFILE_PUBLISHED;
+    if (file->write != GRAFT_DBFILE_PREPARED && !published)
         return SQLITE_OK;
     if (file->marked)
         graft_super_unmark(file);
-    GRAFT_ALWAYS(graft_write_is_prepared(file->session), "what is committed was prepared");
+    GRAFT_ALWAYS(published || graft_write_is_prepared(file->session),
+                 "what is committed was prepared");
     /* The role ends with the unlock that follows, or, with locking_mode=EXCLUSIVE, does not. */
-    if (!GRAFT_MUTANT("vfs: a commit ends without being published"))
+    if (!published && !GRAFT_MUTANT("vfs: a commit ends without being published"))
         graft_write_publish_keep(file->session);
     file->header_pages = 0;
     file->write = GRAFT_DBFILE_CLEAN;
     file->size_final = true;
+    bool first_known = file->first_written || file->first_lsn == file->snapshot.lsn;
     (void)graft_session_snapshot(file->session, &file->snapshot);
+    file->first_lsn = first_known ? file->snapshot.lsn : LSN_NONE;
+    file->first_written = file->journal.replayed = false;
     if (file->header_changed)
         graft_dbfile_distrust_cache(file);
     else
         file->cache_lsn = file->snapshot.lsn;
     file->header_changed = false;
     return SQLITE_OK;
+}
+
+/* Asked at each transaction that writes; in WAL mode SQLite does not ask at all. */
+static bool has_moved(struct graft_dbfile *file)
+{
+    uint64_t now_us = graft_clock_monotonic_us(file->vfs->env->clock);
+    if (file->moved_us != 0 && now_us - file->moved_us < MOVED_LOOK_US)
+        return false;
+    bool moved = graft_volume_moved(file->volume);
+    file->moved_us = moved ? 0 : now_us;
+    return moved;
 }
 
 static int dbfile_control(sqlite3_file *base, int operation, void *argument)
@@ -535,7 +637,7 @@ static int dbfile_control(sqlite3_file *base, int operation, void *argument)
         *(int *)argument = 0;
         return SQLITE_OK;
     case SQLITE_FCNTL_HAS_MOVED:
-        *(int *)argument = graft_volume_moved(file->volume);
+        *(int *)argument = has_moved(file);
         return SQLITE_OK;
     case SQLITE_FCNTL_SIZE_HINT:
     case SQLITE_FCNTL_OVERWRITE:
@@ -570,6 +672,7 @@ static void release(struct graft_dbfile *file)
     graft_session_close(file->session);
     graft_volume_close(file->volume);
     graft_free(alloc, file->scratch);
+    graft_free(alloc, file->first);
 }
 
 static int dbfile_close(sqlite3_file *base)
@@ -657,6 +760,7 @@ int graft_dbfile_open(struct graft_vfs *vfs, const char *name, sqlite3_file *bas
             sqlite3_uri_boolean(name, "nolock", 0) || sqlite3_uri_boolean(name, "immutable", 0),
         .read_only = (flags & SQLITE_OPEN_READONLY) != 0,
         .cache_lsn = LSN_NONE,
+        .first_lsn = LSN_NONE,
         .synchronous = 2,
         .journal_mode = "delete",
     };

@@ -13,9 +13,10 @@
 #define GRAFT_SCHEMA_SHIFT 0x10001U
 
 enum graft_dbfile_write {
-    GRAFT_DBFILE_CLEAN,    /* no write transaction, or one that changed nothing yet */
-    GRAFT_DBFILE_DIRTY,    /* changed something */
-    GRAFT_DBFILE_PREPARED, /* SQLITE_FCNTL_SYNC came; SQLITE_FCNTL_COMMIT_PHASETWO publishes it */
+    GRAFT_DBFILE_CLEAN,     /* no write transaction, or one that changed nothing yet */
+    GRAFT_DBFILE_DIRTY,     /* changed something */
+    GRAFT_DBFILE_PREPARED,  /* SQLITE_FCNTL_SYNC came; SQLITE_FCNTL_COMMIT_PHASETWO publishes it */
+    GRAFT_DBFILE_PUBLISHED, /* SQLITE_FCNTL_SYNC published it already, as others waited to write */
     GRAFT_DBFILE_FAILED, /* preparing failed and it was rolled back; the pager does not know yet */
 };
 
@@ -39,14 +40,20 @@ struct graft_dbfile {
     bool seen;           /* SHARED was granted once, so the pager checks its cache from now on */
     bool marked;         /* the child journal of a super-journal is on disk */
     bool header_changed; /* page 1 was stored with other bytes than the pager holds */
-    bool size_final;     /* a commit exists, so page_bytes cannot change any more */
+    bool eager; /* wrote, or wanted to, the last time: SHARED asks for the writer role, in line */
+    bool early; /* has the role since SHARED, and nobody asked for RESERVED yet */
+    bool size_final; /* a commit exists, so page_bytes cannot change any more */
     bool version_known;
     uint8_t version[GRAFT_VERSION_BYTES]; /* as the pager holds them */
     enum graft_dbfile_write write;
     uint32_t header_pages; /* page count that the transaction's page 1 states; 0: not written */
     uint32_t page_bytes;
     uint32_t scratch_bytes;
-    uint8_t *scratch;         /* one page */
+    uint8_t *scratch; /* one page */
+    uint8_t *first;   /* one page: page 1 as it stands in the volume at first_lsn */
+    uint64_t first_lsn;
+    bool first_written;       /* the open transaction has written page 1; `first` has what */
+    uint64_t moved_us;        /* when the directory was last seen where it should be; 0 never */
     uint64_t cache_lsn;       /* the LSN whose content fills the pager's cache */
     uint32_t schema_shift;    /* what the pager sees added to the schema's number */
     uint64_t falsified;       /* versions made up so far */

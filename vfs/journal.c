@@ -161,6 +161,7 @@ static int journal_read(sqlite3_file *file, void *bytes, int amount, sqlite3_int
     uint8_t *to = bytes;
     uint64_t at = (uint64_t)offset;
     uint64_t count = (uint64_t)amount;
+    store->replayed = true;
     uint64_t there = at < store->size ? store->size - at : 0;
     if (there > count)
         there = count;

@@ -21,6 +21,7 @@ struct graft_journal_store {
     uint64_t size;
     uint64_t flushed;
     struct graft_file *file;
+    bool replayed; /* it was read since the writer role was taken */
 };
 
 /* Bytes of a journal's sqlite3_file. */

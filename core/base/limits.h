@@ -13,7 +13,8 @@
 #define GRAFT_SESSIONS_MAX 1000U /* connections on one database directory, over all processes */
 
 #define GRAFT_TXN_BUFFER_BYTES \
-    (8U << 20) /* dirty pages kept in memory before they spill to the log */
+    (8U << 20)                   /* dirty pages kept in memory before they spill to the log */
+#define GRAFT_WRITER_WAIT_MS 10U /* in line for the writer role, where nothing is pinned yet */
 #define GRAFT_LOG_HALF_BYTES (32U << 20)       /* a log half is folded once it is longer */
 #define GRAFT_LOG_PREALLOCATE_BYTES (1U << 20) /* zeros written ahead of the log's end, at most */
 

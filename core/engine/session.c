@@ -107,8 +107,9 @@ void graft_session_end(struct graft_session *session)
     graft_store_end(session->store);
 }
 
-/* A rotten page that the remote holds is given up here and fetched again. ECORRUPT, with `err` as it
- * was, where the store refuses since only it has the page; what else fails may work the next time.
+/* A rotten page that the remote holds is given up here and fetched again. ECORRUPT, with `err` as
+ * it was, where the store refuses since only it has the page; what else fails may work the next
+ * time.
  */
 static enum graft_rc give_up_rotten(struct graft_session *session, uint32_t page,
                                     struct graft_err *err)
@@ -227,8 +228,12 @@ enum graft_rc graft_write_begin(struct graft_session *session, struct graft_err 
     struct graft_err local = {0};
     if (err == NULL)
         err = &local;
-    if (!graft_store_pinned(session->store, NULL))
+    if (!graft_store_pinned(session->store, NULL)) {
+        /* Pinned again once the role is there: what waits in line for it must not be left behind.
+         */
         GRAFT_TRY(graft_session_begin(session, NULL, err));
+        graft_store_end(session->store);
+    }
     return graft_volume_failed(session->volume, graft_store_write_begin(session->store, err), err);
 }
 
@@ -281,6 +286,26 @@ enum graft_rc graft_write_prepare(struct graft_session *session, enum graft_dura
     };
     return graft_volume_failed(session->volume, graft_store_prepare(session->store, &commit, err),
                                err);
+}
+
+bool graft_write_is_wanted(const struct graft_session *session)
+{
+    return graft_store_writer_wanted(session->store) ||
+           GRAFT_BUGGIFY("commit: published before the sync though nobody waits");
+}
+
+enum graft_rc graft_write_commit(struct graft_session *session, struct graft_err *err)
+{
+    GRAFT_TRY(graft_write_prepare(session, GRAFT_DURABILITY_NONE, NULL, err));
+    graft_store_publish(session->store);
+    struct graft_err local = {0};
+    if (err == NULL)
+        err = &local;
+    struct graft_store_snapshot snapshot;
+    bool pinned = graft_store_pinned(session->store, &snapshot);
+    GRAFT_ASSERT(pinned);
+    return graft_volume_failed(session->volume,
+                               graft_store_settle(session->store, snapshot.lsn, err), err);
 }
 
 bool graft_write_is_prepared(const struct graft_session *session)

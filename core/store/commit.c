@@ -1,4 +1,4 @@
-/* The life of a write transaction: taking the commit lock, preparing (all appended, synced when the
+/* The life of a write transaction: taking the writer role, preparing (all appended, synced when the
  * caller wants it), publishing, or rolling back. */
 #include "store/parts.h"
 
@@ -15,8 +15,8 @@ enum graft_rc graft_store_write_begin(struct graft_store_session *session, struc
     struct graft_store *store = session->store;
     if (session->txn.open)
         return graft_err_set(err, GRAFT_EINVAL, "a write transaction is open already");
-    bool granted = false;
-    GRAFT_TRY(graft_lock_try(session->locks, GRAFT_LOCK_COMMIT, true, &granted, err));
+    /* Whoever has pinned a snapshot would find it stale after the wait. */
+    bool granted = graft_writer_take(session, session->pinned ? 0 : GRAFT_WRITER_WAIT_MS);
     GRAFT_SOMETIMES(!granted, "a writer found another one at work");
     if (!granted)
         return graft_err_set(err, GRAFT_EBUSY, "%s: another connection writes", store->directory);
@@ -24,6 +24,8 @@ enum graft_rc graft_store_write_begin(struct graft_store_session *session, struc
     enum graft_rc rc = graft_table_mark_dirty(store, err);
     if (rc == GRAFT_OK)
         rc = graft_publish_finish(store, err);
+    if (rc == GRAFT_OK && graft_store_in_doubt(store))
+        rc = graft_store_end_doubt(session, true, err);
     struct graft_store_snapshot snapshot;
     if (rc == GRAFT_OK)
         rc = graft_store_begin(session, &snapshot, err);
@@ -40,7 +42,7 @@ enum graft_rc graft_store_write_begin(struct graft_store_session *session, struc
     if (rc != GRAFT_OK) {
         if (!was_pinned)
             graft_store_end(session);
-        graft_lock_release(session->locks, GRAFT_LOCK_COMMIT);
+        graft_writer_release(session);
         return rc;
     }
     graft_txn_init(&session->txn, snapshot.lsn + 1, snapshot.page_count);
@@ -65,11 +67,11 @@ static void close_transaction(struct graft_store_session *session)
     graft_txn_deinit(&session->txn, store);
 }
 
-/* Folding waits until the commit lock is free again, so that it holds up no other writer. */
+/* Folding waits until the writer role is free again, so that it holds up no other writer. */
 static void end_transaction(struct graft_store_session *session)
 {
     close_transaction(session);
-    graft_lock_release(session->locks, GRAFT_LOCK_COMMIT);
+    graft_writer_release(session);
     bool fold = session->published;
     session->published = false;
     if (fold)
@@ -213,7 +215,7 @@ enum graft_rc graft_store_prepare(struct graft_store_session *session,
     if (pull && GRAFT_MUTANT("store: a pull is published without its sync"))
         sync = false;
     if (rc == GRAFT_OK && sync) {
-        rc = graft_log_sync(store, txn->half, err);
+        rc = graft_log_sync(store, err);
         txn->durable = rc == GRAFT_OK;
     }
     GRAFT_SOMETIMES(rc == GRAFT_EIO, "preparing a commit failed with an I/O error");

@@ -92,6 +92,7 @@ enum graft_rc graft_store_format(struct graft_store *store, struct graft_err *er
         rc = graft_file_truncate(store->files[GRAFT_FILE_IMAGE], 0, err);
     if (rc == GRAFT_OK)
         rc = graft_map_resize(store->map, GRAFT_TABLE_HEADER_BYTES, err);
+    store->table_bytes = 0;
     for (unsigned i = 0; i < GRAFT_FILES && rc == GRAFT_OK; i++)
         rc = graft_file_sync(store->files[i], err);
     if (rc == GRAFT_OK)

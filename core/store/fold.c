@@ -296,7 +296,7 @@ enum graft_rc graft_fold_run(struct graft_store *store, uint64_t *folded, struct
     if (graft_header_load(store, GRAFT_W_POISON) != 0)
         head = graft_synced_load(store); /* what came after is not to be relied on */
     else if (graft_synced_load(store) < head)
-        GRAFT_TRY(graft_log_sync(store, (unsigned)graft_header_load(store, GRAFT_W_HALF), err));
+        GRAFT_TRY(graft_log_sync(store, err));
     graft_header_raise(store, GRAFT_W_FLOOR, head);
     graft_shm_fence();
     uint64_t upto = graft_marks_least(store, head);

@@ -82,6 +82,10 @@ enum graft_table_word {
     GRAFT_W_PAGE_BYTES = 11,
     GRAFT_W_FLOOR = 16,        /* no mark below it may newly appear */
     GRAFT_W_REMOTE_FLOOR = 17, /* the same for the remote LSN in a mark */
+    GRAFT_W_WRITER = 18,       /* who has the writer role: see writer.c */
+    GRAFT_W_SYNCING = 19,      /* who syncs the log for all: see group.c */
+    GRAFT_W_SYNC_ROUND = 20,   /* counts such syncs */
+    GRAFT_W_DOUBT = 21,        /* newest commit whose shared sync failed after it was published */
     GRAFT_W_HALF = 24,         /* the half that is appended to */
     GRAFT_W_END = 25,          /* where the next record goes in it */
     GRAFT_W_CHAIN = 26,        /* checksum of the record before it */
@@ -138,7 +142,6 @@ bool graft_checked_word_value(uint64_t word, uint64_t seed, enum graft_table_wor
 
 enum graft_lock_index {
     GRAFT_LOCK_OPEN = 0, /* shared while open; exclusive to create, recover, tidy */
-    GRAFT_LOCK_COMMIT = 1,
     GRAFT_LOCK_FOLD = 2,
     GRAFT_LOCK_DOOR = 3,   /* whoever opens, or closes as the last one */
     GRAFT_LOCK_MARKS = 16, /* + the index of the mark */

@@ -180,7 +180,9 @@ out:
     return rc;
 }
 
-enum graft_rc graft_log_sync(struct graft_store *store, unsigned half, struct graft_err *err)
+/* The head is loaded before the half: if the writer moved to another half in between, it synced all
+ * that was published in this one first. */
+static enum graft_rc sync_half(struct graft_store *store, struct graft_err *err)
 {
     if (graft_header_load(store, GRAFT_W_POISON) != 0)
         return graft_err_set(err, GRAFT_EIO,
@@ -188,6 +190,7 @@ enum graft_rc graft_log_sync(struct graft_store *store, unsigned half, struct gr
                              "tries to save it elsewhere",
                              store->directory);
     uint64_t head = graft_header_load(store, GRAFT_W_HEAD);
+    unsigned half = (unsigned)graft_header_load(store, GRAFT_W_HALF);
     enum graft_rc rc = graft_file_sync(store->files[half], err);
     store->counts.syncs++;
     GRAFT_SOMETIMES(rc != GRAFT_OK, "a sync of the log failed");
@@ -201,6 +204,15 @@ enum graft_rc graft_log_sync(struct graft_store *store, unsigned half, struct gr
     GRAFT_ALWAYS(graft_synced_load(store) <= graft_header_load(store, GRAFT_W_HEAD),
                  "no more commits are called durable than were published");
     return GRAFT_OK;
+}
+
+enum graft_rc graft_log_sync(struct graft_store *store, struct graft_err *err)
+{
+    /* The system tells of a failure once for each open file, to whoever syncs then. */
+    graft_mutex_lock(store->sync_mutex);
+    enum graft_rc rc = sync_half(store, err);
+    graft_mutex_unlock(store->sync_mutex);
+    return rc;
 }
 
 enum graft_rc graft_log_present_base(struct graft_store *store, struct graft_log_base *out,
@@ -245,7 +257,7 @@ static enum graft_rc switch_half(struct graft_store *store, struct graft_err *er
         dead = true;
     if (!full || !dead)
         return GRAFT_OK;
-    GRAFT_TRY(graft_log_sync(store, half, err));
+    GRAFT_TRY(graft_log_sync(store, err));
     bool folded =
         graft_header_load(store, GRAFT_W_FOLDED) >= graft_header_load(store, GRAFT_W_HEAD);
     uint64_t next = generation + 1;
@@ -260,7 +272,7 @@ enum graft_rc graft_log_void(struct graft_store *store, unsigned half, uint64_t 
 {
     graft_header_store(store, GRAFT_W_VOID, 1);
     GRAFT_TRY(graft_file_write(store->files[half], offset, zeros, GRAFT_RECORD_BYTES, err));
-    GRAFT_TRY(graft_log_sync(store, half, err));
+    GRAFT_TRY(graft_log_sync(store, err));
     graft_header_store(store, GRAFT_W_VOID, 0);
     return GRAFT_OK;
 }

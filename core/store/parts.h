@@ -34,11 +34,14 @@ struct graft_store {
     char *directory;
     struct graft_config config;
     uint64_t volume_seed;
+    struct graft_mutex
+        *sync_mutex;           /* one sync of the log at a time: it alone learns of a failure */
     struct graft_mutex *mutex; /* guards chunk mapping, fold_busy, the ahead cache, first marking */
     struct graft_map *map;
     _Atomic uint64_t *header;
     _Atomic(graft_words_atomic) chunks[GRAFT_CHUNKS];
     struct graft_pieces *allocated;
+    _Atomic uint64_t table_bytes; /* that the file has at least; 0 not known */
     struct graft_file *files[GRAFT_FILES];
     struct graft_locks *locks; /* open and fold lock, and probes of marks */
     bool fold_busy;            /* a task of this process holds the fold lock */
@@ -103,10 +106,10 @@ struct graft_txn {
 
 struct graft_store_session {
     struct graft_store *store;
-    struct graft_locks *locks; /* commit lock, its mark's lock */
+    struct graft_locks *locks; /* its mark's lock, and probes of others' */
     uint32_t mark;
     bool pinned;
-    bool published; /* since the commit lock was taken: a fold may be due when it is let go */
+    bool published; /* since the writer role was taken: a fold may be due when it is let go */
     struct graft_store_snapshot snapshot;
     struct graft_txn txn;
 };
@@ -123,7 +126,7 @@ GRAFT_MUST_USE enum graft_rc graft_table_knows(struct graft_store *store, uint32
 /* Allocates the piece that the page's word is in, so that a store there cannot fail. */
 GRAFT_MUST_USE enum graft_rc graft_table_reserve(struct graft_store *store, uint32_t page,
                                                  struct graft_err *err);
-/* Makes the file long enough for `page_count` words. Under the commit lock. */
+/* Makes the file long enough for `page_count` words. Under the writer role. */
 GRAFT_MUST_USE enum graft_rc graft_table_grow(struct graft_store *store, uint32_t page_count,
                                               struct graft_err *err);
 /* Syncs the words of the pages first..last. Marks the table suspect when it fails. */
@@ -154,7 +157,7 @@ void graft_half_store(struct graft_store *store, unsigned half, enum graft_half_
 bool graft_ring_load(struct graft_store *store, uint64_t lsn, struct graft_store_snapshot *out);
 void graft_ring_store(struct graft_store *store, const struct graft_store_snapshot *snapshot);
 void graft_sync_words_load(struct graft_store *store, struct graft_sync_state *out);
-/* Under the commit lock. */
+/* Under the writer role. */
 void graft_sync_words_store(struct graft_store *store, const struct graft_sync_state *state);
 uint64_t graft_synced_load(struct graft_store *store);
 /* The newest generation of a half of which nothing is needed any more; and raising it. */
@@ -174,6 +177,26 @@ void graft_session_set_mark(struct graft_store_session *session, uint64_t lsn, u
 uint64_t graft_marks_least(struct graft_store *store, uint64_t lsn);
 /* Whether every live mark has at least this LSN and this remote LSN. */
 bool graft_marks_reach(struct graft_store *store, uint64_t lsn, uint64_t remote_lsn);
+
+/* ---- writer.c: the writer role ---- */
+
+/* Whether the session of mark `owner` - 1 is gone. */
+bool graft_owner_is_dead(struct graft_store_session *session, uint64_t owner);
+/* Takes the role, waiting for it at most `timeout_ms`. */
+bool graft_writer_take(struct graft_store_session *session, uint32_t timeout_ms);
+/* Whether others waited for the role while it was held. */
+bool graft_writer_is_wanted(struct graft_store *store);
+void graft_writer_release(struct graft_store_session *session);
+/* Frees what the mark's former owner left held, for its new one. */
+void graft_writer_disown(struct graft_store *store, uint32_t mark);
+
+/* ---- group.c ---- */
+
+/* Whether a commit is published whose shared sync failed, and which is not durable yet. */
+bool graft_store_in_doubt(struct graft_store *store);
+/* Tries to make it durable; EIO when it cannot be now. */
+GRAFT_MUST_USE enum graft_rc graft_store_end_doubt(struct graft_store_session *session,
+                                                   bool has_role, struct graft_err *err);
 
 /* ---- log.c ---- */
 
@@ -201,13 +224,12 @@ GRAFT_MUST_USE enum graft_rc graft_half_announce(struct graft_store *store, uint
                                                  struct graft_err *err);
 /* Syncs the half that is appended to; on success all that was published before is durable, on
  * failure the half is poisoned. */
-GRAFT_MUST_USE enum graft_rc graft_log_sync(struct graft_store *store, unsigned half,
-                                            struct graft_err *err);
+GRAFT_MUST_USE enum graft_rc graft_log_sync(struct graft_store *store, struct graft_err *err);
 /* Makes sure that no commit begins at `offset`, the log's end, durably. Until that succeeds none is
  * accepted. */
 GRAFT_MUST_USE enum graft_rc graft_log_void(struct graft_store *store, unsigned half,
                                             uint64_t offset, struct graft_err *err);
-/* What must be true before an append, under the commit lock: no half-begun half, no failed sync,
+/* What must be true before an append, under the writer role: no half-begun half, no failed sync,
  * and a half with room. */
 GRAFT_MUST_USE enum graft_rc graft_log_ready(struct graft_store *store, bool fold_held,
                                              struct graft_err *err);
@@ -388,7 +410,7 @@ void graft_publish_word(struct graft_store *store, _Atomic uint64_t *slot, uint3
 void graft_publish_head(struct graft_store *store, const struct graft_publication *publication);
 /* A new sync state without a commit. */
 void graft_publish_note(struct graft_store *store, const struct graft_sync_state *state);
-/* Finishes what a writer that died left half published. Under the commit lock. */
+/* Finishes what a writer that died left half published. Under the writer role. */
 GRAFT_MUST_USE enum graft_rc graft_publish_finish(struct graft_store *store, struct graft_err *err);
 
 /* ---- fold.c ---- */
@@ -416,7 +438,7 @@ GRAFT_MUST_USE enum graft_rc graft_image_write(struct graft_store *store, uint32
 
 /* ---- heal.c ---- */
 
-/* Brings what a failed sync left in doubt to safety. Under the commit lock. */
+/* Brings what a failed sync left in doubt to safety. Under the writer role. */
 GRAFT_MUST_USE enum graft_rc graft_log_heal(struct graft_store *store, bool fold_held,
                                             struct graft_err *err);
 

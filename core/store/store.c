@@ -33,7 +33,8 @@ enum graft_rc graft_store_new(struct graft_env *env, const char *directory,
     store->directory = graft_strdup(env->alloc, directory);
     store->allocated = graft_calloc(env->alloc, 1, sizeof *store->allocated);
     if (store->directory == NULL || store->allocated == NULL ||
-        graft_mutex_new(env->tasks, &store->mutex) != GRAFT_OK)
+        graft_mutex_new(env->tasks, &store->mutex) != GRAFT_OK ||
+        graft_mutex_new(env->tasks, &store->sync_mutex) != GRAFT_OK)
         goto no_memory;
     *out = store;
     return GRAFT_OK;
@@ -52,6 +53,7 @@ void graft_store_free(struct graft_store *store)
     graft_map_close(store->map);
     graft_locks_close(store->locks);
     graft_mutex_free(store->mutex);
+    graft_mutex_free(store->sync_mutex);
     graft_pageset_deinit(&store->ahead.pages);
     graft_config_deinit(&store->config);
     graft_free(alloc, store->allocated);

@@ -90,9 +90,10 @@ enum graft_commit_kind {
     GRAFT_COMMIT_PULL,  /* moves the remote base; its pages are the remote's */
 };
 
-/* Takes the commit lock: EBUSY when it is held; ESTALE when the pinned snapshot is not the newest
- * (the lock is let go). Pins when nothing is pinned. Also finishes what a writer that died left
- * half published. */
+/* Takes the writer role: EBUSY when another session has it (and keeps it for
+ * GRAFT_WRITER_WAIT_MS, when nothing is pinned here); ESTALE when the pinned snapshot is not the
+ * newest (the role is let go). Pins when nothing is pinned. Also finishes what a writer that died
+ * left half published. */
 GRAFT_MUST_USE enum graft_rc graft_store_write_begin(struct graft_store_session *session,
                                                      struct graft_err *err);
 bool graft_store_writing(const struct graft_store_session *session);
@@ -134,14 +135,23 @@ GRAFT_MUST_USE enum graft_rc graft_store_prepare(struct graft_store_session *ses
                                                  struct graft_err *err);
 bool graft_store_prepared(const struct graft_store_session *session);
 /* Makes the prepared commit the newest snapshot, moves this session's pin to it, lets go of the
- * commit lock. Cannot fail. May fold afterwards when the log is long; a failure of that is logged.
+ * writer role. Cannot fail. May fold afterwards when the log is long; a failure of that is logged.
  */
 void graft_store_publish(struct graft_store_session *session);
-/* The same, but the commit lock stays: a new, empty transaction is open on top of the commit. */
+/* The same, but the writer role stays: a new, empty transaction is open on top of the commit. */
 void graft_store_publish_keep(struct graft_store_session *session);
-/* Drops the transaction and lets go of the commit lock; a prepared commit is voided durably. */
+/* Drops the transaction and lets go of the writer role; a prepared commit is voided durably. */
 GRAFT_MUST_USE enum graft_rc graft_store_rollback(struct graft_store_session *session,
                                                   struct graft_err *err);
+
+/* Whether others wait for the writer role, which this session has: then it is better to publish
+ * before the sync, and to let it go. */
+bool graft_store_writer_wanted(const struct graft_store_session *session);
+/* Waits until the published commits up to `lsn` are durable, by one sync for all who wait. On
+ * failure they are in doubt: nobody sees them until they are durable, and later calls try to make
+ * them so. */
+GRAFT_MUST_USE enum graft_rc graft_store_settle(struct graft_store_session *session, uint64_t lsn,
+                                                struct graft_err *err);
 
 /* ---- What the engine needs for sync ---- */
 
@@ -153,9 +163,9 @@ GRAFT_MUST_USE enum graft_rc graft_store_sync_state(struct graft_store *store,
  * graft_store_write_begin: the sync state may be of before it, or of it already. */
 bool graft_store_publishing(struct graft_store *store);
 /* Records a new sync state without a commit, durably (a push that is pending, is done, was
- * refused). The caller holds the commit lock (graft_store_write_begin) and has changed nothing. A
+ * refused). The caller holds the writer role (graft_store_write_begin) and has changed nothing. A
  * later pushed_lsn takes the commits up to it out of the ahead set. Snapshots pinned later have the
- * new remote_lsn; the commit lock stays with the caller. */
+ * new remote_lsn; the writer role stays with the caller. */
 GRAFT_MUST_USE enum graft_rc graft_store_note(struct graft_store_session *session,
                                               const struct graft_sync_state *state,
                                               struct graft_err *err);
@@ -203,7 +213,7 @@ GRAFT_MUST_USE enum graft_rc graft_store_commits(struct graft_store *store,
 
 /* Moves what it may of the log into the image now. EBUSY when another process folds. */
 GRAFT_MUST_USE enum graft_rc graft_store_fold(struct graft_store *store, struct graft_err *err);
-/* Throws away every local commit after pushed_lsn: under the commit lock, all pages of the ahead
+/* Throws away every local commit after pushed_lsn: under the writer role, all pages of the ahead
  * set and of `changed` become not held, the page count is given, and the sync state is replaced,
  * with pushed_lsn the LSN of the one PULL-kind commit that records it. Readers that are pinned keep
  * their snapshots. On success the write transaction has ended. */

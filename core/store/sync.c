@@ -40,7 +40,7 @@ enum graft_rc graft_store_note(struct graft_store_session *session,
     struct graft_txn *txn = &session->txn;
     if (!txn->open || txn->touched || txn->prepared || txn->failed)
         return graft_err_set(err, GRAFT_EINVAL,
-                             "noting the sync state: needs the commit lock, and "
+                             "noting the sync state: needs the writer role, and "
                              "a transaction that changed nothing");
     uint64_t head = txn->lsn - 1;
     if (state->pushed_lsn > head || state->pending_lsn > head)
@@ -56,7 +56,7 @@ enum graft_rc graft_store_note(struct graft_store_session *session,
     if (rc == GRAFT_OK)
         rc = graft_txn_append_note(session, &payload, err);
     if (rc == GRAFT_OK && !GRAFT_MUTANT("store: a note of the sync state is not synced"))
-        rc = graft_log_sync(store, txn->half, err);
+        rc = graft_log_sync(store, err);
     graft_buf_deinit(&payload);
     if (rc != GRAFT_OK) {
         GRAFT_REACHABLE("a note of the sync state could not be made durable");
@@ -263,7 +263,7 @@ enum graft_rc graft_store_flush(struct graft_store *store, struct graft_err *err
 {
     if (graft_synced_load(store) >= graft_header_load(store, GRAFT_W_HEAD))
         return GRAFT_OK;
-    return graft_log_sync(store, (unsigned)graft_header_load(store, GRAFT_W_HALF), err);
+    return graft_log_sync(store, err);
 }
 
 static enum graft_rc give_up_pages(struct graft_store_session *session, uint32_t page_count,
@@ -284,7 +284,7 @@ enum graft_rc graft_store_reset(struct graft_store_session *session, uint32_t pa
     struct graft_store *store = session->store;
     if (!session->txn.open || session->txn.touched)
         return graft_err_set(err, GRAFT_EINVAL,
-                             "resetting: needs the commit lock, and a "
+                             "resetting: needs the writer role, and a "
                              "transaction that changed nothing");
     struct graft_sync_state now, after = *state;
     graft_sync_words_load(store, &now);

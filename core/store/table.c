@@ -133,12 +133,20 @@ enum graft_rc graft_table_allocate_header(struct graft_store *store, struct graf
 enum graft_rc graft_table_grow(struct graft_store *store, uint32_t page_count,
                                struct graft_err *err)
 {
-    uint64_t bytes = 0;
-    GRAFT_TRY(graft_map_size(store->map, &bytes, err));
     uint64_t wanted = graft_table_file_bytes(page_count);
+    if (graft_shm_load(&store->table_bytes) >= wanted)
+        return GRAFT_OK;
     if (GRAFT_BUGGIFY("table: longer than it need be"))
         wanted += GRAFT_PIECE_BYTES;
-    return bytes >= wanted ? GRAFT_OK : graft_map_resize(store->map, wanted, err);
+    uint64_t bytes = 0;
+    GRAFT_TRY(graft_map_size(store->map, &bytes, err));
+    if (bytes < wanted) {
+        GRAFT_TRY(graft_map_resize(store->map, wanted, err));
+        bytes = wanted;
+    }
+    /* It is only cut off when nobody else has it open, or before the first commit. */
+    atomic_store(&store->table_bytes, bytes);
+    return GRAFT_OK;
 }
 
 enum graft_rc graft_table_reserve(struct graft_store *store, uint32_t page, struct graft_err *err)

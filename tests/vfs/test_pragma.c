@@ -99,7 +99,7 @@ Test(pragma, push_pull_and_fetch_say_what_they_did)
     expect_rows(b, "PRAGMA graft_fetch", "1 commit to pull: remote LSN 2");
     expect_rows(b, "SELECT a FROM t", "1");
     expect_rows(b, "SELECT state, behind FROM graft_status", "behind|1");
-    expect_rows(b, "PRAGMA graft_pull", "pulled 1 commit, 2 pages: remote LSN 2");
+    expect_rows(b, "PRAGMA graft_pull", "pulled 1 commit, 1 page: remote LSN 2");
     expect_rows(b, "SELECT a FROM t", "1 2");
     expect_rows(b, "PRAGMA graft_fetch", "nothing to pull: remote LSN 2");
     close_db(a);
