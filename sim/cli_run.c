@@ -11,7 +11,7 @@
 #include "sim/shrink.h"
 #include "sim_version.h"
 
-#define REPORT_LINES 12U
+#define REPORT_LINES 16U
 #define PROGRESS_EVERY 0.25
 #define TIME_DEFAULT 60U
 

@@ -203,7 +203,7 @@ int main(int argc, char **argv)
         return SIM_EXIT_OK;
     }
     /* Every run needs about as much memory as the one before: what the system once gave is kept. */
-    (void)mallopt(M_MMAP_THRESHOLD, 256 << 20);
+    (void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
     (void)mallopt(M_TRIM_THRESHOLD, 512 << 20);
     (void)mallopt(M_TOP_PAD, 16 << 20);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {

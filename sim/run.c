@@ -44,11 +44,31 @@ void run_fail(struct run *run, const char *signature, const char *format, ...)
     if (run_has_failed(run))
         return;
     (void)snprintf(result->signature, sizeof result->signature, "%s", signature);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    GRAFT_ASSERT(file != NULL);
     va_list args;
     va_start(args, format);
-    if (vasprintf(&result->report, format, args) < 0)
-        result->report = NULL;
+    (void)vfprintf(file, format, args);
     va_end(args);
+    uint32_t kept = run->line_count < RUN_LINES ? run->line_count : RUN_LINES;
+    if (kept > 0)
+        (void)fprintf(file, "\nlogged last:");
+    for (uint32_t i = run->line_count - kept; i < run->line_count; i++)
+        (void)fprintf(file, "\n  %s", run->lines[i % RUN_LINES]);
+    GRAFT_ASSERT(fclose(file) == 0);
+    result->report = text;
+}
+
+static void keep_line(void *arg, const struct sim_process *process, enum graft_log_level level,
+                      const char *text)
+{
+    struct run *run = arg;
+    (void)level;
+    (void)snprintf(run->lines[run->line_count++ % RUN_LINES], RUN_LINE_BYTES, "%.3f %s/%s %s",
+                   (double)sim_world_now_ns(run->world) / 1e9, process->machine->name,
+                   process->name, text);
 }
 
 bool run_may_be_damaged(const struct run *run)
@@ -127,6 +147,8 @@ static void make_server(struct run *run)
     if (is_file) {
         for (uint32_t i = 0; i < run->what->machines; i++)
             sim_machine_mount(run->machines[i], "/share", run->server, "/");
+        /* It crashes like the others; the object store is not ours to crash. */
+        run->machines[run->machine_count++] = run->server;
     } else {
         sim_machine_set_immune(run->server, true);
         sim_net_set_keys(run->world, "key", "secret");
@@ -169,10 +191,12 @@ static void make_world(struct run *run, struct sim_pool *pool, struct sim_run_op
     sim_sqlite_setup();
     run->world = sim_world_new(pool, &run->what->plan);
     begin_trace(run, options);
+    sim_world_set_log(run->world, keep_line, run);
     sim_world_set_steps_max(run->world, 5000000);
     sim_rng_init(&run->rng, run->what->seed, DRIVER_STREAM);
     for (uint32_t i = 0; i < run->what->machines; i++)
         run->machines[i] = sim_machine_new(run->world, names[i]);
+    run->machine_count = run->what->machines;
     make_server(run);
     make_slots(run);
     run->oracle = sim_oracle_new(run->world);
@@ -211,7 +235,7 @@ static uint64_t skewed_ns(struct run *run, uint64_t max_ns)
 static void crash(struct run *run, struct sim_machine *machine)
 {
     uint64_t now_ns = sim_world_now_ns(run->world);
-    for (uint32_t i = 0; i < run->what->machines; i++) {
+    for (uint32_t i = 0; i < run->machine_count; i++) {
         if (run->machines[i] == machine)
             run->up_ns[i] = now_ns + skewed_ns(run, DOWN_NS_MAX);
     }
@@ -237,7 +261,7 @@ static void reap_all(struct run *run)
 /* Brings up what is due by `now_ns`. */
 static void revive(struct run *run, uint64_t now_ns)
 {
-    for (uint32_t i = 0; i < run->what->machines; i++) {
+    for (uint32_t i = 0; i < run->machine_count; i++) {
         if (!sim_machine_is_up(run->machines[i]) && run->up_ns[i] <= now_ns)
             sim_machine_restart(run->machines[i]);
     }
@@ -262,7 +286,7 @@ static uint64_t sooner(uint64_t a, uint64_t b)
 static uint64_t next_look_ns(const struct run *run, uint64_t tick_ns)
 {
     uint64_t next = tick_ns;
-    for (uint32_t i = 0; i < run->what->machines; i++) {
+    for (uint32_t i = 0; i < run->machine_count; i++) {
         if (!sim_machine_is_up(run->machines[i]))
             next = sooner(next, run->up_ns[i]);
     }
@@ -314,7 +338,7 @@ static void draw_faults(struct run *run)
         if (slot->process != NULL && sim_process_is_running(slot->process) && !slot->crash_after)
             draw_for_process(run, slot);
     }
-    for (uint32_t i = 0; i < run->what->machines; i++)
+    for (uint32_t i = 0; i < run->machine_count; i++)
         draw_for_machine(run, run->machines[i]);
 }
 
@@ -329,8 +353,7 @@ static uint64_t committed(struct run *run)
     for (; index < count; index++) {
         const struct workload_record *record = workload_history_at(run->history, index);
         all_ended = all_ended && (record->ended != WORKLOAD_NEVER || count - index > HISTORY_OPEN);
-        open_too += record->kind == WORKLOAD_TRANSACTION && record->outcome == WORKLOAD_OK &&
-                    record->id != 0;
+        open_too += record->kind == WORKLOAD_TRANSACTION && record->outcome == WORKLOAD_OK;
         if (all_ended) {
             run->counted_to = index + 1;
             run->committed = open_too;

@@ -168,7 +168,7 @@ static bool stop_clients(struct run *run)
     run->stopping = true;
     sim_world_set_faults(run->world, false);
     sim_net_heal(run->world);
-    for (uint32_t i = 0; i < run->what->machines; i++) {
+    for (uint32_t i = 0; i < run->machine_count; i++) {
         if (!sim_machine_is_up(run->machines[i]))
             sim_machine_restart(run->machines[i]);
         (void)run_set_clock(run->machines[i]);

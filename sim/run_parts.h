@@ -13,6 +13,8 @@ struct sim_oracle;
 #define RUN_URI_BYTES 256U
 #define RUN_SLOTS_MAX (SIM_REPLICAS_MAX * SIM_PROCESSES_MAX)
 #define RUN_NOT_RETURNED (-1)
+#define RUN_LINES 8U
+#define RUN_LINE_BYTES 400U
 
 /* What one process is to do with its replica; a SQLite result code. */
 struct slot;
@@ -45,9 +47,10 @@ struct run {
     struct sim_world *world;
     struct sim_oracle *oracle;
     struct sim_s3 *s3;
-    struct sim_machine *server; /* holds the remote */
-    struct sim_machine *machines[SIM_MACHINES_MAX];
-    uint64_t up_ns[SIM_MACHINES_MAX]; /* when a crashed one comes up again */
+    struct sim_machine *server;                         /* holds the remote */
+    struct sim_machine *machines[SIM_MACHINES_MAX + 1]; /* that may crash */
+    uint32_t machine_count;
+    uint64_t up_ns[SIM_MACHINES_MAX + 1]; /* when a crashed one comes up again */
     struct slot slots[RUN_SLOTS_MAX];
     uint32_t slot_count;
     uint32_t next_client;
@@ -56,6 +59,9 @@ struct run {
     uint64_t committed; /* transactions, among the first `counted_to` of the history */
     size_t counted_to;
     bool stopping;
+    /* The newest lines of the processes' logs, for reports. */
+    char lines[RUN_LINES][RUN_LINE_BYTES];
+    uint32_t line_count;
     struct sim_result *result;
 };
 

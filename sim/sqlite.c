@@ -211,6 +211,15 @@ static int no_extension(sqlite3 *db, const char **error, const struct sqlite3_ap
     return SQLITE_OK;
 }
 
+/* What SQLite logs is a line of the process that ran into it. */
+static void log_line(void *arg, int code, const char *text)
+{
+    (void)arg;
+    struct sim_process *process = sim_process_current();
+    if (process != NULL)
+        graft_log_write(&process->log, GRAFT_LOG_INFO, "SQLite: (%d) %s", code, text);
+}
+
 void sim_sqlite_setup(void)
 {
     if (is_set_up)
@@ -221,6 +230,7 @@ void sim_sqlite_setup(void)
     GRAFT_ASSERT(sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK);
     GRAFT_ASSERT(sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0) == SQLITE_OK);
     GRAFT_ASSERT(sqlite3_config(SQLITE_CONFIG_URI, 1) == SQLITE_OK);
+    GRAFT_ASSERT(sqlite3_config(SQLITE_CONFIG_LOG, log_line, NULL) == SQLITE_OK);
     GRAFT_ASSERT(sqlite3_initialize() == SQLITE_OK);
     GRAFT_ASSERT(sqlite3_auto_extension((void (*)(void))no_extension) == SQLITE_OK);
     sim_sqlite_register_default();
