@@ -60,14 +60,11 @@ static void check_replaced(struct sim_oracle *oracle, struct sim_machine *machin
     }
 }
 
-/* A store that was opened just now: whether it had to recover the log. */
-static void meet_store(struct sim_oracle *oracle, struct oracle_replica *replica,
-                       struct graft_store *store)
+void oracle_recovers(struct sim_oracle *oracle, struct graft_store *store)
 {
-    if (oracle_table_get(&oracle->stores, store) == replica)
-        return;
-    oracle_table_set(&oracle->stores, store, replica);
-    if (graft_store_counts(store)->recoveries == 0)
+    struct sim_machine *machine = sim_process_machine(sim_process_current());
+    struct oracle_replica *replica = find_replica(oracle, machine, oracle_client_of(store));
+    if (replica == NULL)
         return;
     replica->recovery_serial = ++oracle->serial;
     replica->crashed |= oracle_cache_may_vanish(oracle);
@@ -90,7 +87,7 @@ struct oracle_replica *oracle_replica_of(struct sim_oracle *oracle, struct graft
         replica->next = oracle->replicas;
         oracle->replicas = replica;
     }
-    meet_store(oracle, replica, volume->store);
+    oracle_table_set(&oracle->stores, volume->store, replica);
     return replica;
 }
 

@@ -159,6 +159,10 @@ struct oracle_floor {
 };
 
 struct oracle_replica *oracle_replica_of(struct sim_oracle *oracle, struct graft_volume *volume);
+/* The log is recovered, by an opener who may die of it. */
+void oracle_recovers(struct sim_oracle *oracle, struct graft_store *store);
+/* Whose directory a store is that is not open yet (oracle_store.c). */
+const struct graft_client_id *oracle_client_of(const struct graft_store *store);
 /* NULL for a store that no volume opened. */
 struct oracle_replica *oracle_replica_of_store(struct sim_oracle *oracle,
                                                struct graft_store *store);

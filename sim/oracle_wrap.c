@@ -50,6 +50,14 @@ WRAP(enum graft_rc, graft_store_open, struct graft_env *env, const char *directo
     return rc;
 }
 
+WRAP(enum graft_rc, graft_store_recover, struct graft_store *store, struct graft_err *err)
+{
+    struct sim_oracle *oracle = oracle_current();
+    if (oracle != NULL)
+        oracle_recovers(oracle, store);
+    return __real_graft_store_recover(store, err);
+}
+
 WRAP(enum graft_rc, graft_store_session_open, struct graft_store *store,
      struct graft_store_session **out, struct graft_err *err)
 {
