@@ -23,7 +23,8 @@ struct cursor {
     int direction; /* 1, -1; 0: not known yet */
     uint32_t run;  /* siblings read in this direction, one after the other */
     uint32_t stream;
-    uint32_t until_hint; /* leaves to be read before the next hint */
+    uint32_t granted;    /* leaves that core wanted read before the next hint */
+    uint32_t until_hint; /* of them, those still to be read */
     uint64_t used;
 };
 
@@ -171,12 +172,16 @@ static void follow_scan(struct graft_hints *hints, uint32_t page,
     cursor->used = ++hints->uses;
     if (cursor->run == 0)
         return;
-    if (cursor->until_hint > 0 && before == 0) {
+    /* A page that is missing now may be under way: more is asked for only after some of what was
+     * granted has been read, so that requests stay large. */
+    bool soon = before != 0 && cursor->until_hint <= cursor->granted - cursor->granted / 4;
+    if (cursor->until_hint > 0 && !soon) {
         cursor->until_hint--;
         return;
     }
     list_siblings(hints, *place, cursor->direction);
-    cursor->until_hint = tell(hints, GRAFT_HINT_SEQUENCE, cursor->stream, before) - 1;
+    cursor->granted = tell(hints, GRAFT_HINT_SEQUENCE, cursor->stream, before) - 1;
+    cursor->until_hint = cursor->granted;
 }
 
 /* ---- Rows by index ---- */

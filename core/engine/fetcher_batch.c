@@ -167,12 +167,16 @@ static void end_sample(struct graft_volume *volume, const struct sample *sample,
     uint64_t spent_us = graft_clock_monotonic_us(volume->env->clock) - sample->began_us + 1;
     if (bytes >= LINK_SAMPLE_BYTES_MIN) {
         uint64_t alone_us = spent_us > link->rtt_us ? spent_us - link->rtt_us : 0;
-        if (alone_us < spent_us / 16 + 1)
-            alone_us = spent_us / 16 + 1;
+        if (alone_us < spent_us / 8 + 1)
+            alone_us = spent_us / 8 + 1;
         uint64_t alone = bytes * 1000000U / alone_us;
         uint64_t all = (link->delivered - sample->delivered) * 1000000U / spent_us;
         uint64_t rate = alone > all ? alone : all;
-        link->bytes_per_s = (link->bytes_per_s * 7 + rate) / 8 + 1;
+        /* What was not asked for cannot have come: low samples say little. */
+        if (rate > link->bytes_per_s)
+            link->bytes_per_s += (rate - link->bytes_per_s) / 4;
+        else
+            link->bytes_per_s -= (link->bytes_per_s - rate) / 32;
     }
     uint64_t transfer_us = bytes * 1000000U / link->bytes_per_s;
     uint64_t rtt_us = spent_us > transfer_us ? spent_us - transfer_us : 1;

@@ -9,16 +9,16 @@
 #include "base/assert.h"
 #include "engine/volume.h"
 
-#define WINDOW_FIRST 8U
+#define WINDOW_FIRST_LEAST 8U
+#define WINDOW_FIRST_MOST 64U
 #define WINDOW_FIRST_METERED 4U
 #define WINDOW_MAX 1024U
 #define WINDOW_MAX_LEAST 32U
 #define WINDOW_MAX_METERED 64U
 #define JUDGED_PAGES 256U
 #define STORED_BYTES_GUESS 2048U /* of a page, before any came */
-#define STALL_FACTOR                                                            \
-    4U /* the rest is streamed when waiting has cost so many times its transfer \
-        */
+/* The rest is streamed when waiting has cost so many times its transfer. */
+#define STALL_FACTOR 2U
 #define STALL_US_MIN 1000U
 #define BULK_PAGES_MAX 262144U /* in one go */
 #define COUNT_PAGES_MAX 1048576U
@@ -154,6 +154,17 @@ static uint32_t window_max(struct graft_volume *volume, const struct policy *pol
     return pages > WINDOW_MAX ? WINDOW_MAX : (uint32_t)pages;
 }
 
+/* What passes in an eighth of a round trip costs next to no time. */
+static uint32_t window_first(const struct policy *policy, uint32_t most)
+{
+    if (policy->mode == MODE_METERED)
+        return WINDOW_FIRST_METERED;
+    uint32_t pages = most / 16;
+    if (pages < WINDOW_FIRST_LEAST)
+        return WINDOW_FIRST_LEAST;
+    return pages < WINDOW_FIRST_MOST ? pages : WINDOW_FIRST_MOST;
+}
+
 /* How far the stream looks ahead now: further each time it is asked. */
 static uint32_t advance_stream(struct graft_session *session, const struct policy *policy,
                                uint32_t id)
@@ -168,15 +179,14 @@ static uint32_t advance_stream(struct graft_session *session, const struct polic
         if (streams->all[i].used < streams->all[chosen].used)
             chosen = i;
     }
-    bool metered = policy->mode == MODE_METERED;
+    uint32_t most = window_max(session->volume, policy);
     uint32_t window = streams->all[chosen].window;
     if (streams->all[chosen].id != id)
-        window = metered ? WINDOW_FIRST_METERED : WINDOW_FIRST;
+        window = window_first(policy, most);
     else if (session->volume->prefetch.wasteful)
-        window = window > 2 * WINDOW_FIRST ? window / 2 : window;
+        window = window > 2 * WINDOW_FIRST_LEAST ? window / 2 : window;
     else
-        window *= metered ? 2 : 4;
-    uint32_t most = window_max(session->volume, policy);
+        window *= policy->mode == MODE_METERED ? 2 : 4;
     if (window > most)
         window = most;
     streams->all[chosen].id = id;
