@@ -22,6 +22,7 @@ struct sim_file {
     struct sim_link in_process;
     struct sim_inode *inode;
     struct sim_machine *remote; /* whose disk it is; NULL: our own machine's */
+    uint64_t boot_ns;           /* of that machine, when the file was opened */
     bool writable;
     char path[];
 };
@@ -113,6 +114,13 @@ enum graft_rc sim_disk_enter(struct sim_process *process, const char *call, cons
     return rc == GRAFT_OK ? rc : explain(err, rc, call, path);
 }
 
+/* A server answers when a change of names is on its disk (RFC 1813, 4.8). */
+static void settle_names(struct sim_process *process, const struct sim_place *place)
+{
+    if (place->disk != process->machine->disk)
+        (void)sim_tree_sync(place->directory);
+}
+
 /* As sim_disk_enter, for what must be there. */
 static enum graft_rc enter_existing(struct sim_process *process, const char *call, const char *path,
                                     struct sim_place *place, struct graft_err *err)
@@ -157,6 +165,7 @@ enum graft_rc sim_disk_open_inode(struct sim_process *process, const char *path,
     struct sim_place place;
     GRAFT_TRY(sim_disk_enter(process, "open", path, &place, remote, err));
     GRAFT_TRY(find_or_create(process, &place, flags, path, err));
+    settle_names(process, &place);
     sim_trace_event(process->world, SIM_EVENT_OPEN, place.inode->id, flags, sim_trace_text(path));
     *out = place.inode;
     return GRAFT_OK;
@@ -180,6 +189,8 @@ static enum graft_rc open_file(struct graft_disk *disk, const char *path, unsign
         sim_heap_release(self);
         return rc;
     }
+    if (self->remote != NULL)
+        self->boot_ns = self->remote->boot_ns;
     sim_list_append(&process->files, &self->in_process);
     *out = &self->file;
     return GRAFT_OK;
@@ -213,12 +224,22 @@ static enum graft_rc fail(const struct sim_file *self, enum graft_rc rc, const c
     return explain(err, rc, call, self->path);
 }
 
+/* What a server has in its cache is gone when it has crashed: a file that was open then is of no
+ * use any more, so that nobody takes for written what was not. */
+static enum graft_rc reach_file(struct sim_file *self, const char *call, struct graft_err *err)
+{
+    GRAFT_TRY(reach(process_of(&self->file), self->remote, call, self->path, err));
+    if (self->remote != NULL && self->remote->boot_ns != self->boot_ns)
+        return graft_err_set(err, GRAFT_EIO, "%s %s: stale file handle", call, self->path);
+    return GRAFT_OK;
+}
+
 static enum graft_rc begin(struct sim_file *self, const char *call, uint64_t low_ns,
                            uint64_t high_ns, struct graft_err *err)
 {
     struct sim_process *process = process_of(&self->file);
     spend(process, draw_ns(process->world, low_ns, high_ns), self->inode->id);
-    return reach(process, self->remote, call, self->path, err);
+    return reach_file(self, call, err);
 }
 
 static enum graft_rc read_file(struct graft_file *file, uint64_t offset,
@@ -358,7 +379,7 @@ static enum graft_rc sync_file(struct graft_file *file, struct graft_err *err)
     struct sim_world *world = process->world;
     sim_spend(world, sim_disk_sync_ns(process, inode->dirty_count, inode->id), SIM_WAIT_DISK,
               inode->id);
-    GRAFT_TRY(reach(process, self->remote, "sync", self->path, err));
+    GRAFT_TRY(reach_file(self, "sync", err));
     damage(process, self);
     if (sim_machine_draw(process->machine, SIM_FAULT_disk_sync_error, inode->id)) {
         sim_inode_sync_in_part(inode, sim_fault_rng(world, SIM_FAULT_disk_sync_error));
@@ -450,6 +471,7 @@ static enum graft_rc make_directory(struct graft_disk *disk, const char *path,
     if (sim_machine_draw(process->machine, SIM_FAULT_disk_full, 0))
         return explain(err, GRAFT_EFULL, "mkdir", path);
     (void)sim_tree_create(&place, GRAFT_ENTRY_DIRECTORY);
+    settle_names(process, &place);
     return GRAFT_OK;
 }
 
@@ -462,6 +484,7 @@ static enum graft_rc remove_path(struct graft_disk *disk, const char *path, stru
     if (place.inode->kind == GRAFT_ENTRY_DIRECTORY && place.inode->entries.count > 0)
         return explain(err, GRAFT_EEXIST, "remove", path); /* ENOTEMPTY */
     sim_tree_remove(&place);
+    settle_names(sim_process_of_disk(disk), &place);
     return GRAFT_OK;
 }
 
@@ -507,6 +530,8 @@ static enum graft_rc rename_path(struct graft_disk *disk, const char *from_path,
                     sim_trace_text(to_path));
     if (from.inode != to.inode)
         sim_tree_rename(&from, &to);
+    settle_names(process, &from);
+    settle_names(process, &to);
     return GRAFT_OK;
 }
 

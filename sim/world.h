@@ -106,8 +106,10 @@ bool sim_machine_is_up(const struct sim_machine *machine);
  * (all that was written is kept). For oracles and drivers. */
 void sim_machine_set_immune(struct sim_machine *machine, bool immune);
 /* What `machine` sees below `path` is, from now on, the directory `shared` of another machine's
- * disk, as over a network file system: gone while the link to it is cut, untouched by a crash of
- * `machine`, without locks that can be trusted and without mapping. */
+ * disk, as over a network file system: gone while the link to it is cut or the owner is down,
+ * untouched by a crash of `machine`, without locks that can be trusted and without mapping. Changes
+ * of names are on the owner's disk when they are answered; files that were open when the owner
+ * crashed are stale. */
 void sim_machine_mount(struct sim_machine *machine, const char *path, struct sim_machine *owner,
                        const char *shared);
 /* Moves the wall clock, for good. */
