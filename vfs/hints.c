@@ -11,7 +11,7 @@
 #include "vfs/hints_tree.h"
 
 #define CURSORS_MAX 16U
-#define LIST_MAX 1024U
+#define LIST_MAX 2048U
 #define ENTRIES_MAX 1024U
 #define ROWS_FIRST 4U
 #define ROWS_MAX 256U

@@ -12,7 +12,7 @@
 #define WINDOW_FIRST_LEAST 8U
 #define WINDOW_FIRST_MOST 64U
 #define WINDOW_FIRST_METERED 4U
-#define WINDOW_MAX 1024U
+#define WINDOW_MAX 2048U
 #define WINDOW_MAX_LEAST 32U
 #define WINDOW_MAX_METERED 64U
 #define JUDGED_PAGES 256U
@@ -142,13 +142,14 @@ static uint64_t bytes_a_page(const struct graft_link *link)
     return link->pages > 0 ? link->bytes / link->pages + 1 : STORED_BYTES_GUESS;
 }
 
-/* Twice what the link takes in one round trip. */
+/* Three times what the link takes in one round trip: half of it is asked for when half is read, and
+ * must be there before the other half is. */
 static uint32_t window_max(struct graft_volume *volume, const struct policy *policy)
 {
     if (policy->mode == MODE_METERED)
         return WINDOW_MAX_METERED;
     struct graft_link link = graft_fetch_link(volume);
-    uint64_t pages = 2 * link.rtt_us * link.bytes_per_s / 1000000U / bytes_a_page(&link);
+    uint64_t pages = 3 * link.rtt_us * link.bytes_per_s / 1000000U / bytes_a_page(&link);
     if (pages < WINDOW_MAX_LEAST)
         return WINDOW_MAX_LEAST;
     return pages > WINDOW_MAX ? WINDOW_MAX : (uint32_t)pages;
@@ -159,7 +160,7 @@ static uint32_t window_first(const struct policy *policy, uint32_t most)
 {
     if (policy->mode == MODE_METERED)
         return WINDOW_FIRST_METERED;
-    uint32_t pages = most / 16;
+    uint32_t pages = most / 24;
     if (pages < WINDOW_FIRST_LEAST)
         return WINDOW_FIRST_LEAST;
     return pages < WINDOW_FIRST_MOST ? pages : WINDOW_FIRST_MOST;

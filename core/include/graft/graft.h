@@ -140,7 +140,7 @@ enum graft_hint_kind {
     /* The pages will be read in this order if reading goes on as it has: as many are fetched as the
      * window of `stream` lets, which grows with each hint. */
     GRAFT_HINT_SEQUENCE,
-    /* All of them will be read soon (at most 1024 are taken). */
+    /* All of them will be read soon (at most 2048 are taken). */
     GRAFT_HINT_SET,
     /* Any of them may be read, and readers have waited `stalled_us` for others like them: they are
      * streamed when that is several times what their transfer takes. Never on a metered link. */
