@@ -89,8 +89,10 @@ enum graft_rc graft_store_open_files(struct graft_store *store, bool create, str
         return missing(store, "table", rc, err);
     uint64_t bytes = 0;
     GRAFT_TRY(graft_map_size(store->map, &bytes, err));
-    if (create && bytes < GRAFT_TABLE_HEADER_BYTES) {
-        GRAFT_TRY(graft_map_resize(store->map, GRAFT_TABLE_HEADER_BYTES, err));
+    if (create) {
+        if (bytes < GRAFT_TABLE_HEADER_BYTES)
+            GRAFT_TRY(graft_map_resize(store->map, GRAFT_TABLE_HEADER_BYTES, err));
+        /* Also when it is long enough: an earlier try may have ended between the two. */
         GRAFT_TRY(graft_table_allocate_header(store, err));
     } else if (bytes < GRAFT_TABLE_HEADER_BYTES) {
         return graft_err_set(err, GRAFT_ECORRUPT,
