@@ -20,7 +20,7 @@ struct install {
 
 /* Whether the word says that the head's version is the remote's and not here, and `*lsn`, since
  * which local commit. */
-static enum graft_rc wants_version(struct install *self, uint64_t head, bool *wants, uint64_t *lsn,
+static enum graft_rc wants_version(struct install *self, bool *wants, uint64_t *lsn,
                                    struct graft_err *err)
 {
     *wants = false;
@@ -37,7 +37,9 @@ static enum graft_rc wants_version(struct install *self, uint64_t head, bool *wa
         return GRAFT_OK;
     }
     struct graft_found found;
-    GRAFT_TRY(graft_store_lookup(self->store, self->page, head, NULL, &found, err));
+    /* The newest version, and not the head's: the word of a commit that is being published stands
+     * before the head does, and must not be taken for the frame behind it. */
+    GRAFT_TRY(graft_store_lookup(self->store, self->page, UINT64_MAX, NULL, &found, err));
     *wants = found.kind == GRAFT_FOUND_LOG && found.record == GRAFT_RECORD_REMOTE &&
              found.word == self->word && found.lsn <= graft_synced_load(self->store);
     *lsn = found.lsn;
@@ -96,7 +98,7 @@ static enum graft_rc install_locked(struct install *self, uint64_t resolved_lsn,
     self->word = graft_shm_load(self->slot);
     bool wants = false;
     uint64_t lsn = 0;
-    GRAFT_TRY(wants_version(self, head, &wants, &lsn, err));
+    GRAFT_TRY(wants_version(self, &wants, &lsn, err));
     if (!wants || !readers_agree(self, lsn))
         return GRAFT_OK;
     return put_into_image(self, installed, err);
