@@ -61,6 +61,22 @@ static void write_some(struct trial *trial, struct graft_store_session *session,
     }
 }
 
+/* Published first and made durable then: it counts from then on, whatever becomes of the sync, but
+ * nobody may see it until it is durable. */
+static enum graft_rc share(struct trial *trial, struct graft_store_session *session,
+                           const struct state *state)
+{
+    struct graft_err err = {0};
+    graft_store_publish(session);
+    trial->head++;
+    trial->states[trial->head % STATES] = *state;
+    trial->doubt = false;
+    enum graft_rc rc = graft_store_settle(session, trial->head, &err);
+    if (rc == GRAFT_OK)
+        trial->durable = trial->head;
+    return rc;
+}
+
 static enum graft_rc commit(struct trial *trial, struct graft_store_session *session, bool durable)
 {
     struct graft_err err = {0};
@@ -69,9 +85,12 @@ static enum graft_rc commit(struct trial *trial, struct graft_store_session *ses
         return rc;
     struct state state = trial->states[trial->head % STATES];
     write_some(trial, session, &state, &rc);
-    struct graft_store_commit commit = {.kind = GRAFT_COMMIT_LOCAL, .durable = durable};
+    bool shared = durable && trial->head % 2 == 0;
+    struct graft_store_commit commit = {.kind = GRAFT_COMMIT_LOCAL, .durable = durable && !shared};
     if (rc == GRAFT_OK)
         rc = graft_store_prepare(session, &commit, &err);
+    if (rc == GRAFT_OK && shared)
+        return share(trial, session, &state);
     if (rc == GRAFT_OK) {
         graft_store_publish(session);
         trial->head++;
@@ -306,6 +325,16 @@ static void expect_pinned(struct trial *trial, struct graft_store_session *sessi
         expect_state(trial, session, state);
 }
 
+/* Refused only while a commit is in doubt. */
+static void may_begin(struct trial *trial, struct graft_store_session *session)
+{
+    struct graft_store_snapshot snapshot;
+    enum graft_rc rc = graft_store_begin(session, &snapshot, &trial->kit.err);
+    if (rc != GRAFT_OK)
+        cr_assert(rc == GRAFT_EIO && graft_store_in_doubt(trial->kit.store), "%s %llu: %s",
+                  trial->what, (unsigned long long)trial->nth, trial->kit.err.text);
+}
+
 static void stumble(struct trial *trial, struct kit_random *random, uint64_t steps)
 {
     struct graft_store_session *writer = kit_session(&trial->kit);
@@ -322,7 +351,7 @@ static void stumble(struct trial *trial, struct kit_random *random, uint64_t ste
         } else if (what < 70) {
             if (!graft_store_pinned(reader, &snapshot))
                 pinned = trial->states[trial->head % STATES];
-            expect_ok(graft_store_begin(reader, &snapshot, &trial->kit.err), &trial->kit.err);
+            may_begin(trial, reader);
         } else if (what < 85) {
             expect_pinned(trial, reader, &pinned);
             graft_store_end(reader);
@@ -330,7 +359,7 @@ static void stumble(struct trial *trial, struct kit_random *random, uint64_t ste
             may_fail(graft_store_fold(trial->kit.store, &trial->kit.err));
         }
         if (what % 7 == 0) {
-            expect_ok(graft_store_begin(writer, &snapshot, &trial->kit.err), &trial->kit.err);
+            may_begin(trial, writer);
             expect_pinned(trial, writer, &trial->states[trial->head % STATES]);
             graft_store_end(writer);
         }
