@@ -43,6 +43,9 @@ struct bench_case {
     const char *unit;                   /* "s" or "MB" */
     double aim;                         /* of Graft / SQLite, at most; 0: none is set */
     double aim_bare;                    /* of Graft / bare; 0: the case has no bare side */
+    double aim_itself;                  /* of Graft's own figure; 0: none is set */
+    const char *bare;                   /* what the bare side is */
+    bool alone;                         /* there is no other side than Graft */
     bool once;                          /* pairs say nothing new */
     bool needs_rows;                    /* the big table must be there */
     void (*begin)(struct bench *bench); /* may be NULL */
@@ -86,6 +89,15 @@ double bench_run_open(struct bench *bench, enum side side, unsigned round);
 void bench_begin_durable(struct bench *bench);
 void bench_begin_unsynced(struct bench *bench);
 double bench_run_commits(struct bench *bench, enum side side, unsigned round);
+
+/* eight.c */
+void bench_begin_eight(struct bench *bench);
+double bench_run_eight(struct bench *bench, enum side side, unsigned round);
+
+/* large.c: a database of 10 GB, sparse */
+double bench_run_large(struct bench *bench, enum side side, unsigned round);
+double bench_run_resident(struct bench *bench, enum side side, unsigned round);
+void bench_large_remove(struct bench *bench);
 
 double bench_run_mix(struct bench *bench, enum side side, unsigned round);
 

@@ -35,6 +35,7 @@ const struct bench_case bench_cases[] = {
      .unit = "s",
      .aim = 0.9,
      .aim_bare = 1.1,
+     .bare = "(left: bare fdatasync of the same bytes)",
      .begin = bench_begin_durable,
      .run = bench_run_commits},
     {.name = "unsynced",
@@ -43,6 +44,13 @@ const struct bench_case bench_cases[] = {
      .aim = 0.8,
      .begin = bench_begin_unsynced,
      .run = bench_run_commits},
+    {.name = "eight",
+     .text = "1600 durable commits by 8 connections",
+     .unit = "s",
+     .aim_bare = 0.5,
+     .bare = "(left: Graft, as many by one connection)",
+     .begin = bench_begin_eight,
+     .run = bench_run_eight},
     {.name = "disk",
      .text = "disk used by that table",
      .unit = "MB",
@@ -55,6 +63,19 @@ const struct bench_case bench_cases[] = {
      .unit = "s",
      .needs_rows = true,
      .run = bench_run_open},
+    {.name = "large",
+     .text = "open 10 GB closed in order, read a page",
+     .unit = "s",
+     .aim_itself = 0.005,
+     .alone = true,
+     .run = bench_run_large},
+    {.name = "resident",
+     .text = "resident memory a page of it that is read",
+     .unit = "B",
+     .aim_itself = 10,
+     .once = true,
+     .alone = true,
+     .run = bench_run_resident},
     {.name = NULL},
 };
 
@@ -89,6 +110,11 @@ static void run_case(struct bench *bench, const struct bench_case *the_case, str
     for (unsigned i = 0; i < pairs; i++) {
         enum side first = i % 2 == 0 ? SIDE_SQLITE : SIDE_GRAFT;
         enum side second = i % 2 == 0 ? SIDE_GRAFT : SIDE_SQLITE;
+        if (the_case->alone) {
+            spent[SIDE_GRAFT][i] = the_case->run(bench, SIDE_GRAFT, i);
+            spent[SIDE_SQLITE][i] = ratios[i] = 0;
+            continue;
+        }
         spent[first][i] = the_case->run(bench, first, i);
         spent[second][i] = the_case->run(bench, second, i);
         ratios[i] = spent[SIDE_GRAFT][i] / spent[SIDE_SQLITE][i];
@@ -118,8 +144,20 @@ static const char *verdict(double ratio, double aim)
     return ratio <= aim ? "met" : "MISSED";
 }
 
+static void print_alone(const struct bench_case *the_case, double figure)
+{
+    (void)printf("%-9s %-42s %10s %10.4f %-2s %7s %6g %s\n", the_case->name, the_case->text, "-",
+                 figure, the_case->unit, "-", the_case->aim_itself,
+                 verdict(figure, the_case->aim_itself));
+    (void)fflush(stdout);
+}
+
 static void print_row(const struct bench_case *the_case, const struct result *result)
 {
+    if (the_case->alone) {
+        print_alone(the_case, result->median[SIDE_GRAFT]);
+        return;
+    }
     char aim[16] = "-";
     if (the_case->aim > 0)
         (void)snprintf(aim, sizeof aim, "%.1f", the_case->aim);
@@ -127,10 +165,10 @@ static void print_row(const struct bench_case *the_case, const struct result *re
                  result->median[SIDE_SQLITE], result->median[SIDE_GRAFT], the_case->unit,
                  result->ratio, aim, verdict(result->ratio, the_case->aim));
     if (the_case->aim_bare > 0)
-        (void)printf("%-9s %-42s %10.4f %10.4f %-2s %7.2f %6.1f %s\n", "",
-                     "  (left: bare fdatasync of the same bytes)", result->median[SIDE_BARE],
-                     result->median[SIDE_GRAFT], the_case->unit, result->ratio_bare,
-                     the_case->aim_bare, verdict(result->ratio_bare, the_case->aim_bare));
+        (void)printf("%-9s %-42s %10.4f %10.4f %-2s %7.2f %6.1f %s\n", "", the_case->bare,
+                     result->median[SIDE_BARE], result->median[SIDE_GRAFT], the_case->unit,
+                     result->ratio_bare, the_case->aim_bare,
+                     verdict(result->ratio_bare, the_case->aim_bare));
     (void)fflush(stdout);
 }
 

@@ -12,12 +12,13 @@
 #include "bench.h"
 #include "sim/sqlite.h"
 
-#define POLICIES 7U
+#define POLICIES 8U
 #define FIXED_POLICIES 5U /* of them, those that do not look at what is read */
 #define AUTO 5U
 #define COMMITS 200U
 
-static const char *const policies[POLICIES] = {"off", "8", "64", "256", "whole", "auto", "metered"};
+static const char *const policies[POLICIES] = {"off",   "8",    "64",      "256",
+                                               "whole", "auto", "metered", "history"};
 
 enum variant { AS_LOADED, VACUUMED, COMMITTED, VARIANTS };
 static const char *const variant_names[VARIANTS] = {"as loaded", "after VACUUM",
@@ -175,11 +176,12 @@ static void run_variant(const struct remote_data *data, enum variant variant,
     struct remote_world *world =
         remote_world_new(bytes->bytes, bytes->size, data, variant == COMMITTED ? COMMITS : 0);
     if (!options->csv)
-        (void)printf("\n%s, %s: %zu pages, %s\n%-12s %3s %6s %7s %8s%8s%8s%8s%8s%8s%8s  %5s %5s "
+        (void)printf("\n%s, %s: %zu pages, %s\n%-12s %3s %6s %7s %8s%8s%8s%8s%8s%8s%8s%8s  %5s %5s "
                      "%5s %6s %6s %6s %5s %6s\n",
                      data->name, variant_names[variant], bytes->size / 4096, data->text, "class",
                      "RTT", "needed", "floor", "demand", "8", "64", "256", "whole", "auto",
-                     "metered", "/best", "trips", "reqs", "f/n", "hits", "waste", "bulk", "m f/n");
+                     "metered", "history", "/best", "trips", "reqs", "f/n", "hits", "waste", "bulk",
+                     "m f/n");
     for (size_t class = 0; class < REMOTE_CLASSES; class ++) {
         bool wanted =
             data->queries[class] != NULL &&

@@ -167,8 +167,12 @@ static void run_replica(struct sim_process *process, void *arg)
     (void)snprintf(text, sizeof text, "file:%s?" URL, replica->path);
     begin(&reader, process, text, run->rtt_us, run->bytes_per_s);
     bool whole = strcmp(run->policy, "whole") == 0;
-    (void)snprintf(text, sizeof text, "PRAGMA graft_prefetch=%s; PRAGMA cache_size=-400000; %s",
-                   whole ? "off" : run->policy, whole ? "PRAGMA graft_hydrate" : "");
+    struct graft_err err = {.rc = GRAFT_OK};
+    if (graft_setting_set(volume_of(&reader), "prefetch", whole ? "off" : run->policy, &err) !=
+        GRAFT_OK)
+        bench_fail(run->policy, err.text);
+    (void)snprintf(text, sizeof text, "PRAGMA cache_size=-400000; %s",
+                   whole ? "PRAGMA graft_hydrate" : "");
     bench_exec(reader.db, text);
     if (sqlite3_exec(reader.db, run->sql, take_answer, run, NULL) != SQLITE_OK)
         bench_fail(run->sql, sqlite3_errmsg(reader.db));

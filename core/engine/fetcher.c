@@ -223,10 +223,12 @@ static enum graft_rc obtain(struct wait *wait, struct graft_token **out)
     for (;;) {
         struct graft_token *token = graft_token_find(fetcher, wait->place);
         GRAFT_SOMETIMES(token != NULL, "a reader found its page under way or just fetched");
-        if (token != NULL)
+        if (token != NULL) {
             volume->counts.shared_fetches++;
-        else
+            volume->counts.shared_versions += token->resolved_lsn != wait->view->commit.lsn ? 1 : 0;
+        } else {
             token = graft_token_new(volume, wait->view, wait->place, GRAFT_FETCH_DEMAND);
+        }
         if (token == NULL)
             return graft_err_set(wait->err, GRAFT_ENOMEM, "out of memory for a fetch");
         token->waiters++;

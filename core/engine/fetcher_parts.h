@@ -35,6 +35,7 @@ struct graft_token {
     bool ahead;              /* nobody had asked for it when it was made */
     struct graft_view *view; /* what it is installed for; a reference, until it is settled */
     uint64_t version_lsn;
+    uint64_t resolved_lsn; /* of the view that it was made for */
     uint32_t waiters;
     bool led;                 /* one of the waiters takes a failure for its own */
     struct graft_err *report; /* where that one wants it */

@@ -71,6 +71,7 @@ struct graft_token *graft_token_new(struct graft_volume *volume, struct graft_vi
     token->stored_bytes = place->stored_bytes;
     token->bytes = sizeof *token;
     token->version_lsn = place->version_lsn;
+    token->resolved_lsn = view->commit.lsn;
     token->class = class;
     token->ahead = class != GRAFT_FETCH_DEMAND;
     struct graft_token **bucket = bucket_of(fetcher, &place->object, place->offset);

@@ -14,7 +14,7 @@
 #define WINDOW_FIRST_METERED 4U
 #define WINDOW_MAX 2048U
 #define WINDOW_MAX_LEAST 32U
-#define WINDOW_MAX_METERED 64U
+#define WINDOW_MAX_METERED 256U
 #define JUDGED_PAGES 256U
 #define STORED_BYTES_GUESS 2048U /* of a page, before any came */
 /* The rest is streamed when waiting has cost so many times its transfer. */
@@ -26,7 +26,8 @@
 
 /* ---- The setting ---- */
 
-enum mode { MODE_OFF, MODE_FIXED, MODE_METERED, MODE_AUTO };
+/* HISTORY is AUTO without hints, to measure what these bring. */
+enum mode { MODE_OFF, MODE_FIXED, MODE_HISTORY, MODE_METERED, MODE_AUTO };
 
 struct policy {
     enum mode mode;
@@ -42,6 +43,8 @@ static struct policy policy_of(struct graft_volume *volume)
         policy.mode = MODE_OFF;
     else if (value != NULL && strcmp(value, "metered") == 0)
         policy.mode = MODE_METERED;
+    else if (value != NULL && strcmp(value, "history") == 0)
+        policy.mode = MODE_HISTORY;
     else if (value != NULL && value[0] >= '0' && value[0] <= '9')
         policy = (struct policy){.mode = MODE_FIXED, .pages = (uint32_t)strtoul(value, NULL, 10)};
     graft_mutex_unlock(volume->mutex);
@@ -325,7 +328,7 @@ void graft_prefetch_expand(struct graft_session *session, struct graft_view *vie
     }
     if (graft_pageset_contains(&view->commit.first, page))
         expand_first(volume, view);
-    if (session->hinted_page == page)
+    if (session->hinted_page == page && policy.mode != MODE_HISTORY)
         return;
     graft_history_note(&session->history, page);
     expand_history(session, view, &policy, page);
@@ -340,7 +343,7 @@ void graft_prefetch_first_read(struct graft_session *session, uint32_t page)
         return;
     graft_history_note(&session->history, page);
     struct policy policy = policy_of(volume);
-    if (policy.mode < MODE_METERED || !graft_history_wants_more(&session->history, page))
+    if (policy.mode < MODE_HISTORY || !graft_history_wants_more(&session->history, page))
         return;
     struct graft_view *view = NULL;
     struct graft_err ignored = {0};
@@ -355,9 +358,9 @@ uint32_t graft_session_hint(struct graft_session *session, const struct graft_hi
 {
     struct graft_volume *volume = session->volume;
     struct graft_store_snapshot snapshot;
-    session->hinting = true;
-    session->hinted_page = hint->before;
     struct policy policy = policy_of(volume);
+    session->hinting = policy.mode != MODE_HISTORY;
+    session->hinted_page = hint->before;
     if (policy.mode < MODE_METERED || hint->count == 0 ||
         !graft_store_pinned(session->store, &snapshot) || snapshot.remote_lsn == 0)
         return 1;

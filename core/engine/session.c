@@ -47,6 +47,7 @@ static struct graft_snapshot public_snapshot(const struct graft_store_snapshot *
     return (struct graft_snapshot){
         .lsn = inner->lsn,
         .remote_lsn = inner->remote_lsn,
+        .reset_lsn = inner->reset_lsn,
         .page_count = inner->page_count,
     };
 }

@@ -252,6 +252,7 @@ enum graft_rc graft_stats(struct graft_volume *volume, graft_stats_fn *each, voi
         {"prefetch_waste", hits < prefetched ? prefetched - hits : 0}, /* as of now */
         {"bulks", engine->bulks},
         {"shared_fetches", engine->shared_fetches},
+        {"shared_versions", engine->shared_versions},
         {"repairs", engine->repairs},
         {"pushes", engine->pushes},
         {"pulls", engine->pulls},

@@ -18,6 +18,7 @@ struct graft_volume_counts {
     _Atomic uint64_t fetches; /* ranged reads of frames */
     _Atomic uint64_t stalls;  /* reads that had to wait for the remote */
     _Atomic uint64_t shared_fetches;   /* reads that found their frame in flight or just fetched */
+    _Atomic uint64_t shared_versions;  /* of these, fetches that began for another remote LSN */
     _Atomic uint64_t stalled_us;       /* what those reads waited, in sum */
     _Atomic uint64_t pages_prefetched; /* pages of frames that nobody had asked for */
     _Atomic uint64_t prefetch_hits;    /* of these, those that were read since */
