@@ -34,8 +34,8 @@ static void put_u32(uint8_t *bytes, uint32_t value)
 }
 
 /* SQLite knows a schema by a number in page 1. After a reset another schema may have the number of
- * one that was dropped; so whenever the content changed under a connection, it sees the number
- * shifted, by as much as never before, and what it writes is shifted back. */
+ * one that was dropped; so a connection under which that happened sees the number shifted, by as
+ * much as never before, and what it writes is shifted back. */
 static void shift_schema_number(uint8_t *page, uint32_t shift)
 {
     put_u32(page + GRAFT_SCHEMA_OFFSET, get_u32(page + GRAFT_SCHEMA_OFFSET) + shift);
@@ -239,11 +239,12 @@ static void falsify_version(struct graft_dbfile *file, uint8_t *out)
     uint64_t count = ++file->falsified;
     memset(out, 0xff, GRAFT_VERSION_BYTES);
     memcpy(out + GRAFT_VERSION_BYTES - sizeof count, &count, sizeof count);
+    if (file->schema_lsn < file->snapshot.reset_lsn &&
+        file->snapshot.reset_lsn <= file->snapshot.lsn)
+        file->schema_shift += GRAFT_SCHEMA_SHIFT;
+    file->schema_lsn = file->snapshot.lsn;
     file->cache_lsn = file->snapshot.lsn;
     file->version_known = false;
-    /* Without a remote nothing is ever reset. */
-    if (file->snapshot.remote_lsn > 0)
-        file->schema_shift += GRAFT_SCHEMA_SHIFT;
 }
 
 /* The page is not held, or rotten: whoever knows the trees says what else is wanted. */

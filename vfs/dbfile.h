@@ -55,6 +55,7 @@ struct graft_dbfile {
     bool first_written;       /* the open transaction has written page 1; `first` has what */
     uint64_t moved_us;        /* when the directory was last seen where it should be; 0 never */
     uint64_t cache_lsn;       /* the LSN whose content fills the pager's cache */
+    uint64_t schema_lsn;      /* newest LSN that the connection's schema can be of; 0 none */
     uint32_t schema_shift;    /* what the pager sees added to the schema's number */
     uint64_t falsified;       /* versions made up so far */
     int synchronous;          /* as PRAGMA synchronous numbers it */

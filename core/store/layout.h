@@ -86,6 +86,7 @@ enum graft_table_word {
     GRAFT_W_SYNCING = 19,      /* who syncs the log for all: see group.c */
     GRAFT_W_SYNC_ROUND = 20,   /* counts such syncs */
     GRAFT_W_DOUBT = 21,        /* newest commit whose shared sync failed after it was published */
+    GRAFT_W_RESET = 22,        /* LSN of the newest reset since the first opener; 0 none */
     GRAFT_W_HALF = 24,         /* the half that is appended to */
     GRAFT_W_END = 25,          /* where the next record goes in it */
     GRAFT_W_CHAIN = 26,        /* checksum of the record before it */

@@ -158,6 +158,7 @@ enum graft_rc graft_store_begin(struct graft_store_session *session,
             !GRAFT_MUTANT("store: a pin takes no second look at the floors"))
             continue;
         GRAFT_ALWAYS(snapshot.lsn >= session->snapshot.lsn, "a session's snapshots do not go back");
+        snapshot.reset_lsn = graft_header_load(store, GRAFT_W_RESET);
         session->snapshot = snapshot;
         session->pinned = true;
         *out = snapshot;

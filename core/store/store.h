@@ -58,6 +58,7 @@ uint64_t graft_store_newest_lsn(struct graft_store *store);
 struct graft_store_snapshot {
     uint64_t lsn;        /* 0 = never a commit */
     uint64_t remote_lsn; /* base of pages not held */
+    uint64_t reset_lsn;  /* of a reset, which may be a newer commit; set by graft_store_begin */
     uint32_t page_count;
 };
 

@@ -309,7 +309,10 @@ enum graft_rc graft_store_reset(struct graft_store_session *session, uint32_t pa
     if (rc == GRAFT_OK)
         rc = graft_store_prepare(session, &commit, err);
     GRAFT_SOMETIMES(rc == GRAFT_OK && commits > 0, "a reset threw local commits away");
-    if (rc == GRAFT_OK)
+    if (rc == GRAFT_OK) {
+        /* Before it can be seen: who sees it must know what it is. */
+        graft_header_store(store, GRAFT_W_RESET, session->txn.lsn);
         graft_store_publish(session);
+    }
     return rc;
 }

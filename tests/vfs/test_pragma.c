@@ -266,3 +266,15 @@ Test(pragma, a_reset_forgets_a_schema_of_the_same_number_in_every_connection)
     close_db(other);
     close_db(b);
 }
+
+Test(pragma, a_commit_of_another_connection_leaves_the_schema_of_a_replica_known)
+{
+    sqlite3 *a = open_replica("one.graft", "repo/app");
+    sqlite3 *other = open_replica("one.graft", "repo/app");
+    run(a, "CREATE TABLE t(x); PRAGMA graft_push");
+    expect_rows(other, "PRAGMA schema_version", "1");
+    run(a, "INSERT INTO t VALUES(1)");
+    expect_rows(other, "SELECT x FROM t; PRAGMA schema_version", "1 1");
+    close_db(a);
+    close_db(other);
+}

@@ -96,6 +96,8 @@ void graft_volume_remote_url(struct graft_volume *volume, char *out, size_t size
 struct graft_snapshot {
     uint64_t lsn;        /* local LSN; 0 = nothing was ever committed */
     uint64_t remote_lsn; /* remote LSN that it is based on; 0 = none */
+    uint64_t reset_lsn;  /* local LSN of the newest reset that is known here, which may be above
+                            `lsn`; 0 = none. What came before it need not be what it is built on */
     uint32_t page_count;
 };
 
