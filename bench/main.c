@@ -249,13 +249,14 @@ static void stop(struct bench *bench)
 
 static void print_usage(FILE *out)
 {
-    (void)fprintf(out,
-                  "usage: graft-bench local [--pairs N] [--quick] [--only NAME] [--dir DIR] "
-                  "[--json]\n"
-                  "       graft-bench remote [--only DATABASE] [--class CLASS] [--rtt MS]... "
-                  "[--mbits N]\n                          [--scale N] [--as-loaded] [--csv]\n\n"
-                  "Runs SQLite on its own VFS (WAL) and on Graft's, in alternating pairs, and "
-                  "prints\nmedians and their ratios beside the aims. Cases:\n");
+    (void)fprintf(
+        out,
+        "usage: graft-bench local [--pairs N] [--quick] [--only NAME] [--dir DIR] "
+        "[--json]\n"
+        "       graft-bench remote [--only DATABASE] [--class CLASS] [--rtt MS]... "
+        "[--mbits N]\n                          [--scale N] [--as-loaded] [--csv | --overlap]\n\n"
+        "Runs SQLite on its own VFS (WAL) and on Graft's, in alternating pairs, and "
+        "prints\nmedians and their ratios beside the aims. Cases:\n");
     for (const struct bench_case *at = bench_cases; at->name != NULL; at++)
         (void)fprintf(out, "  %-9s %s\n", at->name, at->text);
 }

@@ -29,7 +29,7 @@ struct options {
     uint64_t mbits;
     const char *only; /* database */
     const char *class;
-    bool one_variant, csv;
+    bool one_variant, csv, overlap;
     uint64_t rtts_ms[8];
     size_t rtt_count;
 };
@@ -192,6 +192,13 @@ static void run_variant(const struct remote_data *data, enum variant variant,
     remote_world_free(world);
 }
 
+static void run_overlap(const struct remote_data *data, const struct bytes *bytes)
+{
+    struct remote_world *world = remote_world_new(bytes->bytes, bytes->size, data, 0);
+    remote_world_overlap(world, data);
+    remote_world_free(world);
+}
+
 static void print_summaries(const struct options *options, struct summary summaries[][POLICIES])
 {
     (void)printf("\nmean (and worst) of the time over that of the best fixed policy of each query, "
@@ -213,10 +220,15 @@ static void print_summaries(const struct options *options, struct summary summar
 static bool parse(struct options *options, int argc, char **argv)
 {
     static const struct option known[] = {
-        {"scale", required_argument, NULL, 's'}, {"mbits", required_argument, NULL, 'm'},
-        {"only", required_argument, NULL, 'o'},  {"class", required_argument, NULL, 'c'},
-        {"rtt", required_argument, NULL, 'r'},   {"as-loaded", no_argument, NULL, 'a'},
-        {"csv", no_argument, NULL, 'v'},         {NULL, 0, NULL, 0},
+        {"scale", required_argument, NULL, 's'},
+        {"mbits", required_argument, NULL, 'm'},
+        {"only", required_argument, NULL, 'o'},
+        {"class", required_argument, NULL, 'c'},
+        {"rtt", required_argument, NULL, 'r'},
+        {"as-loaded", no_argument, NULL, 'a'},
+        {"csv", no_argument, NULL, 'v'},
+        {"overlap", no_argument, NULL, 'l'},
+        {NULL, 0, NULL, 0},
     };
     int letter = 0;
     while ((letter = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -232,6 +244,8 @@ static bool parse(struct options *options, int argc, char **argv)
             options->one_variant = true;
         else if (letter == 'v')
             options->csv = true;
+        else if (letter == 'l')
+            options->overlap = true;
         else if (letter == 'r' && options->rtt_count < 8)
             options->rtts_ms[options->rtt_count++] = strtoull(optarg, NULL, 10);
         else
@@ -251,7 +265,7 @@ int remote_main(int argc, char **argv)
     if (!parse(&options, argc, argv)) {
         (void)fprintf(stderr,
                       "usage: graft-bench remote [--only DATABASE] [--class CLASS] [--rtt MS]... "
-                      "[--mbits N] [--scale N] [--as-loaded] [--csv]\n");
+                      "[--mbits N] [--scale N] [--as-loaded] [--csv | --overlap]\n");
         return 2;
     }
     static struct bytes built[8][2];
@@ -268,12 +282,16 @@ int remote_main(int argc, char **argv)
     sim_sqlite_setup();
     static struct summary summaries[8][POLICIES];
     print_heading(&options);
-    for (size_t i = 0; remote_data[i].name != NULL; i++) {
+    for (size_t i = 0; options.overlap && remote_data[i].name != NULL; i++) {
+        if (there[i])
+            run_overlap(&remote_data[i], &built[i][0]);
+    }
+    for (size_t i = 0; !options.overlap && remote_data[i].name != NULL; i++) {
         for (int variant = 0; there[i] && variant < (options.one_variant ? 1 : VARIANTS); variant++)
             run_variant(&remote_data[i], (enum variant)variant, &built[i][variant == VACUUMED],
                         &options, summaries);
     }
-    if (!options.csv)
+    if (!options.csv && !options.overlap)
         print_summaries(&options, summaries);
     for (size_t i = 0; i < 8; i++) {
         free(built[i][0].bytes);

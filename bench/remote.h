@@ -30,6 +30,7 @@ struct remote_data {
     bool (*build)(sqlite3 *db, unsigned scale);
     const char *queries[REMOTE_CLASSES]; /* NULL: it has none of the class */
     const char *change;                  /* one small commit; '?1' numbers them */
+    const char *overlap;                 /* a short read near '?1', 0 to 399 */
 };
 
 /* Ends with an entry whose name is NULL. */
@@ -73,6 +74,8 @@ struct remote_world *remote_world_new(const uint8_t *bytes, size_t size,
 void remote_world_free(struct remote_world *world);
 /* A new replica runs the query. */
 void remote_world_run(struct remote_world *world, struct remote_run *run);
+/* Eight connections read one new replica while others push; prints how often fetches met. */
+void remote_world_overlap(struct remote_world *world, const struct remote_data *data);
 /* Stored bytes and pages in the repository's frames. */
 void remote_world_sizes(struct remote_world *world, uint64_t *stored_bytes, uint64_t *pages);
 

@@ -306,7 +306,9 @@ const struct remote_data remote_data[] = {
                      "SELECT count(name) FROM search WHERE search MATCH 'arrow OR crab'",
                  [REMOTE_SCAN] = "SELECT sum(length(weights) + length(name)) FROM collation",
                  [REMOTE_HOT] = HOT("name", "character", "code = 9000 + i * 7 % 20 * 501")},
-     .change = "UPDATE character SET bidi = 'x' || ?1 WHERE code = (?1 * 7919) % 60000"},
+     .change = "UPDATE character SET bidi = 'x' || ?1 WHERE code = (?1 * 7919) % 60000",
+     .overlap =
+         "SELECT sum(length(name)) FROM character WHERE code BETWEEN ?1 * 100 AND ?1 * 100 + 50"},
     {.name = "packages",
      .text = "Debian's package index (apt-cache dumpavail)",
      .build = build_packages,
@@ -321,7 +323,9 @@ const struct remote_data remote_data[] = {
                  [REMOTE_SEARCH] = "SELECT count(summary) FROM search WHERE search MATCH 'sqlite'",
                  [REMOTE_SCAN] = "SELECT sum(length(maintainer) + size) FROM package",
                  [REMOTE_HOT] = HOT("summary", "package", "id = 100 + i * 7 % 20 * 1501")},
-     .change = "UPDATE package SET size = size + 1 WHERE id = (?1 * 7919) % 30000 + 1"},
+     .change = "UPDATE package SET size = size + 1 WHERE id = (?1 * 7919) % 30000 + 1",
+     .overlap =
+         "SELECT sum(length(summary)) FROM package WHERE id BETWEEN ?1 * 70 AND ?1 * 70 + 30"},
     {.name = "orders",
      .text = "customers, orders, lines in the manner of TPC-H",
      .build = build_orders,
@@ -336,7 +340,9 @@ const struct remote_data remote_data[] = {
           [REMOTE_SEARCH] = "SELECT count(*) FROM customer WHERE comment LIKE '%DEAD%'",
           [REMOTE_SCAN] = "SELECT sum(price) FROM lineitem",
           [REMOTE_HOT] = HOT("comment", "orders", "id = 32 + i * 7 % 20 * 8192 + 1")},
-     .change = "UPDATE orders SET price = price + 1 WHERE id = (?1 * 7919) % 9000 * 32 + 1"},
+     .change = "UPDATE orders SET price = price + 1 WHERE id = (?1 * 7919) % 9000 * 32 + 1",
+     .overlap =
+         "SELECT sum(length(comment)) FROM orders WHERE id BETWEEN ?1 * 700 AND ?1 * 700 + 99"},
     {.name = "bank",
      .text = "accounts and transfers, whose keys came in no order",
      .build = build_bank,
@@ -351,6 +357,8 @@ const struct remote_data remote_data[] = {
                  [REMOTE_SCAN] = "SELECT sum(sum + length(token)) FROM transfer",
                  [REMOTE_HOT] =
                      HOT("note", "account", "id >= i * 7 % 20 * 5000 ORDER BY id LIMIT 1")},
-     .change = "UPDATE account SET sum = sum + 1 WHERE id = (?1 * 7919) % 100000"},
+     .change = "UPDATE account SET sum = sum + 1 WHERE id = (?1 * 7919) % 100000",
+     .overlap =
+         "SELECT sum(length(note)) FROM account WHERE id BETWEEN ?1 * 240 AND ?1 * 240 + 50"},
     {.name = NULL},
 };

@@ -6,6 +6,7 @@
 
 #include "bench.h"
 #include "remote.h"
+#include "remote_world.h"
 #include "sim/explore.h"
 #include "sim/sqlite.h"
 #include "vfs/dbfile.h"
@@ -30,17 +31,8 @@ struct source {
     uint64_t stored_bytes;
 };
 
-/* Graft in one simulated process, with a link before its remote. */
-struct reader {
-    struct remote_link link;
-    struct graft_env env;
-    struct graft_process *process;
-    struct graft_vfs *vfs;
-    sqlite3 *db;
-};
-
-static void begin(struct reader *reader, struct sim_process *process, const char *uri,
-                  uint64_t rtt_us, uint64_t bytes_per_s)
+void remote_reader_begin(struct remote_reader *reader, struct sim_process *process, const char *uri,
+                         uint64_t rtt_us, uint64_t bytes_per_s)
 {
     struct graft_err err = {.rc = GRAFT_OK};
     struct graft_env *env = sim_process_env(process);
@@ -57,7 +49,7 @@ static void begin(struct reader *reader, struct sim_process *process, const char
         bench_fail(uri, sqlite3_errmsg(reader->db));
 }
 
-static void end(struct reader *reader)
+void remote_reader_end(struct remote_reader *reader)
 {
     bench_close(reader->db);
     graft_vfs_unregister(reader->vfs);
@@ -66,16 +58,16 @@ static void end(struct reader *reader)
 
 /* ---- The source ---- */
 
-static struct graft_volume *volume_of(struct reader *reader)
+struct graft_volume *remote_reader_volume(struct remote_reader *reader)
 {
     return graft_dbfile_of_schema(reader->db, "main")->volume;
 }
 
-static void write_pages(struct reader *reader, const struct source *source)
+static void write_pages(struct remote_reader *reader, const struct source *source)
 {
     struct graft_err err = {.rc = GRAFT_OK};
     struct graft_session *session = NULL;
-    enum graft_rc rc = graft_session_open(volume_of(reader), &session, &err);
+    enum graft_rc rc = graft_session_open(remote_reader_volume(reader), &session, &err);
     if (rc == GRAFT_OK)
         rc = graft_write_begin(session, &err);
     for (size_t at = 0; at < source->size && rc == GRAFT_OK; at += PAGE_BYTES)
@@ -90,9 +82,9 @@ static void write_pages(struct reader *reader, const struct source *source)
 }
 
 /* The callbacks below never fail. */
-static void each_stat(struct reader *reader, graft_stats_fn *each, void *arg)
+static void each_stat(struct remote_reader *reader, graft_stats_fn *each, void *arg)
 {
-    if (graft_stats(volume_of(reader), each, arg) != GRAFT_OK)
+    if (graft_stats(remote_reader_volume(reader), each, arg) != GRAFT_OK)
         bench_fail("graft_stats", "cannot be read");
 }
 
@@ -106,10 +98,10 @@ static enum graft_rc take_bytes_out(void *arg, const char *name, uint64_t value)
 static void run_source(struct sim_process *process, void *arg)
 {
     struct source *source = arg;
-    struct reader reader = {.db = NULL};
+    struct remote_reader reader = {.db = NULL};
     if (graft_disk_make_directories(sim_process_env(process)->disk, "/repo", NULL) != GRAFT_OK)
         bench_fail("/repo", "cannot be made");
-    begin(&reader, process, "file:/source.graft?" URL, 0, 0);
+    remote_reader_begin(&reader, process, "file:/source.graft?" URL, 0, 0);
     write_pages(&reader, source);
     bench_exec(reader.db, "PRAGMA graft_push");
     each_stat(&reader, take_bytes_out, &source->stored_bytes);
@@ -120,7 +112,7 @@ static void run_source(struct sim_process *process, void *arg)
         (void)sqlite3_finalize(change);
         bench_exec(reader.db, "PRAGMA graft_push");
     }
-    end(&reader);
+    remote_reader_end(&reader);
 }
 
 /* ---- Replicas ---- */
@@ -161,15 +153,15 @@ static void run_replica(struct sim_process *process, void *arg)
 {
     struct replica *replica = arg;
     struct remote_run *run = replica->run;
-    struct reader reader = {.db = NULL};
+    struct remote_reader reader = {.db = NULL};
     char text[256];
     uint64_t began_ns = sim_world_now_ns(sim_process_world(process));
     (void)snprintf(text, sizeof text, "file:%s?" URL, replica->path);
-    begin(&reader, process, text, run->rtt_us, run->bytes_per_s);
+    remote_reader_begin(&reader, process, text, run->rtt_us, run->bytes_per_s);
     bool whole = strcmp(run->policy, "whole") == 0;
     struct graft_err err = {.rc = GRAFT_OK};
-    if (graft_setting_set(volume_of(&reader), "prefetch", whole ? "off" : run->policy, &err) !=
-        GRAFT_OK)
+    if (graft_setting_set(remote_reader_volume(&reader), "prefetch", whole ? "off" : run->policy,
+                          &err) != GRAFT_OK)
         bench_fail(run->policy, err.text);
     (void)snprintf(text, sizeof text, "PRAGMA cache_size=-400000; %s",
                    whole ? "PRAGMA graft_hydrate" : "");
@@ -181,7 +173,7 @@ static void run_replica(struct sim_process *process, void *arg)
     (void)sqlite3_db_status(reader.db, SQLITE_DBSTATUS_CACHE_MISS, &missed, &highest, 0);
     run->needed = (uint64_t)missed;
     each_stat(&reader, take_stat, run);
-    end(&reader);
+    remote_reader_end(&reader);
 }
 
 static enum graft_rc remove_file(void *arg, const char *name, enum graft_entry_kind kind)
@@ -250,6 +242,16 @@ void remote_world_run(struct remote_world *world, struct remote_run *run)
     (void)snprintf(replica.path, sizeof replica.path, "/replica%u.graft", ++world->replicas);
     run_process(world, "replica", run_replica, &replica);
     run_process(world, "removal", run_removal, &replica);
+}
+
+void remote_world_overlap(struct remote_world *world, const struct remote_data *data)
+{
+    union {
+        const struct remote_data *borrowed;
+        void *arg;
+    } data_arg = {.borrowed = data};
+    (void)sim_process_start(world->machine, "pusher", remote_overlap_push, data_arg.arg);
+    run_process(world, "overlap", remote_overlap_run, data_arg.arg);
 }
 
 void remote_world_sizes(struct remote_world *world, uint64_t *stored_bytes, uint64_t *pages)
