@@ -9,7 +9,7 @@
 #include "base/catalogue.h"
 
 #define FIRST_TRIES_MAX 1000000U
-#define SLOW_MS 20U
+#define SLOW_MS 500U
 
 static _Atomic uint64_t *mark_of(struct graft_store *store, uint32_t mark)
 {
