@@ -40,7 +40,7 @@ struct bench {
 struct bench_case {
     const char *name;
     const char *text;
-    const char *unit;                   /* "s" or "MB" */
+    const char *unit;                   /* "s", "MB" or "B" */
     double aim;                         /* of Graft / SQLite, at most; 0: none is set */
     double aim_bare;                    /* of Graft / bare; 0: the case has no bare side */
     double aim_itself;                  /* of Graft's own figure; 0: none is set */
@@ -97,7 +97,6 @@ double bench_run_eight(struct bench *bench, enum side side, unsigned round);
 /* large.c: a database of 10 GB, sparse */
 double bench_run_large(struct bench *bench, enum side side, unsigned round);
 double bench_run_resident(struct bench *bench, enum side side, unsigned round);
-void bench_large_remove(struct bench *bench);
 
 double bench_run_mix(struct bench *bench, enum side side, unsigned round);
 

@@ -1,8 +1,6 @@
 /* What the size of a database costs that is hardly touched: one of 2,621,440 pages (10 GB), nearly
  * all of them zeros in a sparse file, closed in order. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,7 +22,7 @@ static void must(enum graft_rc rc, const struct graft_err *err)
         bench_fail("large", err->text);
 }
 
-/* Written page by page through the API: as zeros they would be frames, but no bytes. */
+/* All pages are there, as zeros, and become one hole when the log is folded. */
 static void build(struct bench *bench)
 {
     char path[1024];
@@ -111,9 +109,4 @@ double bench_run_resident(struct bench *bench, enum side side, unsigned round)
     graft_session_close(session);
     graft_volume_close(volume);
     return after > before ? (double)(after - before) / count : 0;
-}
-
-void bench_large_remove(struct bench *bench)
-{
-    bench_remove(bench, SIDE_GRAFT, "large");
 }

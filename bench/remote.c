@@ -25,7 +25,7 @@ static const char *const variant_names[VARIANTS] = {"as loaded", "after VACUUM",
                                                     "after 200 commits"};
 
 struct options {
-    unsigned scale;
+    struct remote_scale scale;
     uint64_t mbits;
     const char *only; /* database */
     const char *class;
@@ -72,7 +72,7 @@ static bool build(const struct remote_data *data, const struct options *options,
         bench_fail(path, "cannot be made");
     bench_exec(db, "PRAGMA page_size=4096; PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY;"
                    "PRAGMA cache_size=-200000");
-    bool built = data->build(db, options->scale);
+    bool built = data->build(db, &options->scale);
     for (int i = 0; i < 2 && built; i++) {
         if (i == 1)
             bench_exec(db, "VACUUM");
@@ -220,20 +220,18 @@ static void print_summaries(const struct options *options, struct summary summar
 static bool parse(struct options *options, int argc, char **argv)
 {
     static const struct option known[] = {
-        {"scale", required_argument, NULL, 's'},
-        {"mbits", required_argument, NULL, 'm'},
-        {"only", required_argument, NULL, 'o'},
-        {"class", required_argument, NULL, 'c'},
-        {"rtt", required_argument, NULL, 'r'},
-        {"as-loaded", no_argument, NULL, 'a'},
-        {"csv", no_argument, NULL, 'v'},
-        {"overlap", no_argument, NULL, 'l'},
-        {NULL, 0, NULL, 0},
+        {"divide", required_argument, NULL, 's'}, {"times", required_argument, NULL, 't'},
+        {"mbits", required_argument, NULL, 'm'},  {"only", required_argument, NULL, 'o'},
+        {"class", required_argument, NULL, 'c'},  {"rtt", required_argument, NULL, 'r'},
+        {"as-loaded", no_argument, NULL, 'a'},    {"csv", no_argument, NULL, 'v'},
+        {"overlap", no_argument, NULL, 'l'},      {NULL, 0, NULL, 0},
     };
     int letter = 0;
     while ((letter = getopt_long(argc, argv, "", known, NULL)) != -1) {
         if (letter == 's')
-            options->scale = (unsigned)strtoul(optarg, NULL, 10);
+            options->scale.divide = (unsigned)strtoul(optarg, NULL, 10);
+        else if (letter == 't')
+            options->scale.times = (unsigned)strtoul(optarg, NULL, 10);
         else if (letter == 'm')
             options->mbits = strtoull(optarg, NULL, 10);
         else if (letter == 'o')
@@ -256,16 +254,16 @@ static bool parse(struct options *options, int argc, char **argv)
         memcpy(options->rtts_ms, all, sizeof all);
         options->rtt_count = 3;
     }
-    return options->scale > 0 && options->mbits > 0;
+    return options->scale.divide > 0 && options->scale.times > 0 && options->mbits > 0;
 }
 
 int remote_main(int argc, char **argv)
 {
-    struct options options = {.scale = 1, .mbits = 200};
+    struct options options = {.scale = {.times = 1, .divide = 1}, .mbits = 200};
     if (!parse(&options, argc, argv)) {
         (void)fprintf(stderr,
                       "usage: graft-bench remote [--only DATABASE] [--class CLASS] [--rtt MS]... "
-                      "[--mbits N] [--scale N] [--as-loaded] [--csv | --overlap]\n");
+                      "[--mbits N] [--times N] [--divide N] [--as-loaded] [--csv | --overlap]\n");
         return 2;
     }
     static struct bytes built[8][2];

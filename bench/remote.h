@@ -23,11 +23,16 @@ enum remote_class {
     REMOTE_CLASSES,
 };
 
+/* Generated databases are `times` as large, and all of them a `divide`th. */
+struct remote_scale {
+    unsigned times, divide;
+};
+
 struct remote_data {
     const char *name;
     const char *text;
     /* Fills an empty database, through stock SQLite; false when what it is made from is missing. */
-    bool (*build)(sqlite3 *db, unsigned scale);
+    bool (*build)(sqlite3 *db, const struct remote_scale *scale);
     const char *queries[REMOTE_CLASSES]; /* NULL: it has none of the class */
     const char *change;                  /* one small commit; '?1' numbers them */
     const char *overlap;                 /* a short read near '?1', 0 to 399 */

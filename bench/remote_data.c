@@ -93,7 +93,7 @@ static void load_collation(sqlite3 *db, FILE *file)
     (void)sqlite3_finalize(insert);
 }
 
-static bool build_unicode(sqlite3 *db, unsigned scale)
+static bool build_unicode(sqlite3 *db, const struct remote_scale *scale)
 {
     static const struct {
         const char *path;
@@ -160,7 +160,7 @@ static void put_package(sqlite3 *db, sqlite3_stmt *const insert[2], const struct
     }
 }
 
-static bool build_packages(sqlite3 *db, unsigned scale)
+static bool build_packages(sqlite3 *db, const struct remote_scale *scale)
 {
     static struct package package, empty;
     FILE *list = popen("apt-cache dumpavail 2>/dev/null", "r");
@@ -194,7 +194,7 @@ static bool build_packages(sqlite3 *db, unsigned scale)
             package.size = strtol(line + 6, NULL, 10);
         if (line[0] != '\0' || package.name[0] == '\0')
             continue;
-        if (count++ % scale == 0)
+        if (count++ % scale->divide == 0)
             put_package(db, insert, &package);
         package = empty;
     }
@@ -209,7 +209,7 @@ static bool build_packages(sqlite3 *db, unsigned scale)
 
 /* ---- In the manner of TPC-H, scale factor 0.05 ---- */
 
-static bool build_orders(sqlite3 *db, unsigned scale)
+static bool build_orders(sqlite3 *db, const struct remote_scale *scale)
 {
     char sql[2048];
     bench_exec(db, "CREATE TABLE customer(id INTEGER PRIMARY KEY, name TEXT, nation INT,"
@@ -239,14 +239,15 @@ static bool build_orders(sqlite3 *db, unsigned scale)
         "    'TRUCK', hex((o.id * 7 + l.value) * 2654435761 %% 4294967291)"
         "    FROM orders AS o, json_each('[1,2,3,4]') AS l WHERE l.value <= o.id %% 4 + 1;"
         "COMMIT",
-        7500 / scale, 75000 / scale, 7500 / scale);
+        7500 * scale->times / scale->divide, 75000 * scale->times / scale->divide,
+        7500 * scale->times / scale->divide);
     bench_exec(db, sql);
     return true;
 }
 
 /* ---- The bank ---- */
 
-static bool build_bank(sqlite3 *db, unsigned scale)
+static bool build_bank(sqlite3 *db, const struct remote_scale *scale)
 {
     bench_exec(db, "CREATE TABLE account(id INTEGER PRIMARY KEY, owner TEXT, sum INT, note TEXT);"
                    "CREATE TABLE transfer(token TEXT PRIMARY KEY, source INT, target INT,"
@@ -256,7 +257,7 @@ static bool build_bank(sqlite3 *db, unsigned scale)
     sqlite3_stmt *account = bench_prepare(db, "INSERT OR IGNORE INTO account VALUES(?1,?2,?3,?4)");
     sqlite3_stmt *transfer = bench_prepare(db, "INSERT INTO transfer VALUES(?1,?2,?3,?4,?5)");
     char text[128];
-    for (unsigned i = 0; i < 60000 / scale; i++) {
+    for (unsigned i = 0; i < 60000 * scale->times / scale->divide; i++) {
         uint64_t id = bench_random(&random) % 100000;
         (void)sqlite3_bind_int64(account, 1, (int64_t)id);
         (void)snprintf(text, sizeof text, "owner %08llx",

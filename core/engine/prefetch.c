@@ -145,14 +145,14 @@ static uint64_t bytes_a_page(const struct graft_link *link)
     return link->pages > 0 ? link->bytes / link->pages + 1 : STORED_BYTES_GUESS;
 }
 
-/* Three times what the link takes in one round trip: half of it is asked for when half is read, and
- * must be there before the other half is. */
+/* Four times what the link takes in one round trip: a quarter of it is asked for when a quarter is
+ * read, and must be there before the rest is. */
 static uint32_t window_max(struct graft_volume *volume, const struct policy *policy)
 {
     if (policy->mode == MODE_METERED)
         return WINDOW_MAX_METERED;
     struct graft_link link = graft_fetch_link(volume);
-    uint64_t pages = 3 * link.rtt_us * link.bytes_per_s / 1000000U / bytes_a_page(&link);
+    uint64_t pages = 4 * link.rtt_us * link.bytes_per_s / 1000000U / bytes_a_page(&link);
     if (pages < WINDOW_MAX_LEAST)
         return WINDOW_MAX_LEAST;
     return pages > WINDOW_MAX ? WINDOW_MAX : (uint32_t)pages;
@@ -163,7 +163,7 @@ static uint32_t window_first(const struct policy *policy, uint32_t most)
 {
     if (policy->mode == MODE_METERED)
         return WINDOW_FIRST_METERED;
-    uint32_t pages = most / 24;
+    uint32_t pages = most / 32;
     if (pages < WINDOW_FIRST_LEAST)
         return WINDOW_FIRST_LEAST;
     return pages < WINDOW_FIRST_MOST ? pages : WINDOW_FIRST_MOST;
@@ -384,5 +384,5 @@ uint32_t graft_session_hint(struct graft_session *session, const struct graft_hi
     if (queued > 0 && hint->before == 0)
         graft_fetch_start(volume);
     graft_view_release(volume, view);
-    return count / 2 + 1;
+    return count / 4 + 1;
 }

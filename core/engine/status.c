@@ -236,8 +236,9 @@ enum graft_rc graft_stats(struct graft_volume *volume, graft_stats_fn *each, voi
         uint64_t value;
     } rows[] = {
         {"requests", wire->requests},
-        /* Those of frames that somebody waited for, and all others, one after another. */
-        {"round_trips", wire->requests - engine->fetches + engine->stalls},
+        /* Those of frames that somebody waited for, and all others, one after another but for the
+         * commits that were read beside another request. */
+        {"round_trips", wire->requests - engine->fetches - engine->read_ahead + engine->stalls},
         {"bytes_in", wire->bytes_in},
         {"bytes_out", wire->bytes_out},
         {"gets", wire->gets},

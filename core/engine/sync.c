@@ -272,8 +272,10 @@ static enum graft_rc read_newest(struct graft_sync *sync, uint64_t newest,
                                  struct graft_remote_commit *read, struct graft_err *err)
 {
     struct graft_volume *volume = sync->volume;
-    if (read->commit.lsn == newest)
+    if (read->commit.lsn == newest) {
+        volume->counts.read_ahead++;
         return GRAFT_OK;
+    }
     graft_buf_clear(&read->object);
     enum graft_rc rc = graft_remote_get_commit(sync->remote, newest, &read->commit, &read->hash,
                                                &read->object, err);

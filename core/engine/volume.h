@@ -23,6 +23,7 @@ struct graft_volume_counts {
     _Atomic uint64_t pages_prefetched; /* pages of frames that nobody had asked for */
     _Atomic uint64_t prefetch_hits;    /* of these, those that were read since */
     _Atomic uint64_t bulks;            /* decisions to stream the rest of something */
+    _Atomic uint64_t read_ahead;       /* newest commits read while looking for a newer one */
     _Atomic uint64_t repairs;
     _Atomic uint64_t pushes, pulls;
 };
