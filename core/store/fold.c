@@ -73,6 +73,7 @@ struct folder {
     size_t entry_count;
     uint8_t *run; /* slots of neighbours, written together */
     uint32_t run_first, run_count, run_max;
+    uint32_t zeros_first, zeros_count; /* neighbours that become a hole */
     uint32_t slot_bytes;
     /* Pages of the batch whose words, and bytes in the image, are to be synced; 0: none. */
     uint32_t first, last;
@@ -131,6 +132,51 @@ static enum graft_rc flush_run(struct folder *folder, struct graft_err *err)
     return GRAFT_OK;
 }
 
+/* Where no hole can be made zeros are written, through the memory of the run. */
+static enum graft_rc write_zeros(struct folder *folder, uint64_t offset, uint64_t bytes,
+                                 struct graft_err *err)
+{
+    GRAFT_TRY(flush_run(folder, err));
+    uint64_t most = (uint64_t)folder->run_max * folder->slot_bytes;
+    memset(folder->run, 0, (size_t)most);
+    for (uint64_t at = 0; at < bytes; at += most) {
+        uint64_t now = bytes - at < most ? bytes - at : most;
+        GRAFT_TRY(graft_file_write(folder->store->files[GRAFT_FILE_IMAGE], offset + at, folder->run,
+                                   (size_t)now, err));
+    }
+    return GRAFT_OK;
+}
+
+static enum graft_rc flush_zeros(struct folder *folder, struct graft_err *err)
+{
+    if (folder->zeros_count == 0)
+        return GRAFT_OK;
+    struct graft_file *image = folder->store->files[GRAFT_FILE_IMAGE];
+    uint64_t offset = (uint64_t)(folder->zeros_first - 1) * folder->slot_bytes;
+    uint64_t bytes = (uint64_t)folder->zeros_count * folder->slot_bytes, size = 0;
+    folder->zeros_count = 0;
+    GRAFT_TRY(graft_file_size(image, &size, err));
+    if (size < offset + bytes)
+        GRAFT_TRY(graft_file_truncate(image, offset + bytes, err));
+    struct graft_err refused = {0};
+    enum graft_rc rc = graft_file_punch(image, offset, bytes, &refused);
+    GRAFT_SOMETIMES(rc == GRAFT_OK, "pages of zeros became a hole in the image");
+    if (rc == GRAFT_EUNSUPPORTED)
+        return write_zeros(folder, offset, bytes, err);
+    return rc == GRAFT_OK ? rc : graft_err_set(err, rc, "%s", refused.text);
+}
+
+static enum graft_rc add_zeros(struct folder *folder, uint32_t page, struct graft_err *err)
+{
+    if (folder->zeros_count > 0 && page != folder->zeros_first + folder->zeros_count)
+        GRAFT_TRY(flush_zeros(folder, err));
+    if (folder->zeros_count == 0)
+        folder->zeros_first = page;
+    folder->zeros_count++;
+    folder->store->counts.folded_pages++;
+    return GRAFT_OK;
+}
+
 /* Finds the version and puts it behind the run. */
 static enum graft_rc fold_one(struct folder *folder, uint32_t page, uint64_t lsn,
                               struct graft_err *err)
@@ -160,6 +206,8 @@ static enum graft_rc fold_one(struct folder *folder, uint32_t page, uint64_t lsn
     if (!present)
         return flush_run(folder, err);
     GRAFT_TRY(graft_table_reserve(store, page, err));
+    if (found.record == GRAFT_RECORD_ZEROS && !store->config.variable)
+        return add_zeros(folder, page, err);
     if (store->config.variable) {
         put_length(slot, found.size);
         memset(bytes + found.size, 0, graft_store_page_bytes(store) - found.size);
@@ -195,11 +243,12 @@ static enum graft_rc fold_batch(struct folder *folder, const uint32_t *pages, si
 {
     struct graft_store *store = folder->store;
     folder->entry_count = 0;
-    folder->run_count = 0;
+    folder->run_count = folder->zeros_count = 0;
     folder->first = folder->last = 0;
     for (size_t i = 0; i < count; i++)
         GRAFT_TRY(fold_one(folder, pages[i], lsn, err));
     GRAFT_TRY(flush_run(folder, err));
+    GRAFT_TRY(flush_zeros(folder, err));
     if (!GRAFT_MUTANT("store: a fold does not sync the image"))
         GRAFT_TRY(graft_file_sync(store->files[GRAFT_FILE_IMAGE], err));
     store->counts.syncs++;

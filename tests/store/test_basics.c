@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 Test(basics, a_new_store_is_empty)
@@ -309,5 +310,29 @@ Test(basics, the_log_does_not_grow_without_end)
     kit_expect_now(&kit, 7, 60);
     kit_reopen(&kit);
     kit_expect_now(&kit, 7, 60);
+    kit_deinit(&kit);
+}
+
+Test(basics, pages_of_zeros_take_no_space)
+{
+    struct kit kit;
+    struct kit_options options = {.page_bytes = 4096};
+    kit_init(&kit, &options);
+    struct graft_store_session *session = kit_session(&kit);
+    expect_ok(graft_store_write_begin(session, &kit.err), &kit.err);
+    kit_write(&kit, session, 1, 1);
+    kit_write(&kit, session, 2000, 1);
+    kit_finish(&kit, session, true);
+    graft_store_session_close(session);
+    kit_reopen(&kit);
+    char path[GRAFT_PATH_BYTES_MAX + 16];
+    struct stat status;
+    (void)snprintf(path, sizeof path, "%s/image", kit.path);
+    cr_assert_eq(stat(path, &status), 0);
+    cr_assert_eq(status.st_size, 2000 * 4096);
+    cr_assert_leq(status.st_blocks * 512, 64 * 1024);
+    kit_expect_now(&kit, 1, 1);
+    kit_expect_now(&kit, 999, 0);
+    kit_expect_now(&kit, 2000, 1);
     kit_deinit(&kit);
 }
