@@ -104,6 +104,16 @@ struct graft_txn {
     uint32_t commit_place;
 };
 
+#define GRAFT_STREAM_PAGES 16U
+
+/* Pages of the image that were read ahead. */
+struct graft_stream {
+    uint8_t *bytes;
+    uint32_t first, count, page_bytes;
+    uint32_t last, streak; /* the page that was asked for last, and how many neighbours up to it */
+    uint64_t words[GRAFT_STREAM_PAGES];
+};
+
 struct graft_store_session {
     struct graft_store *store;
     struct graft_locks *locks; /* its mark's lock, and probes of others' */
@@ -112,6 +122,7 @@ struct graft_store_session {
     bool published; /* since the writer role was taken: a fold may be due when it is let go */
     struct graft_store_snapshot snapshot;
     struct graft_txn txn;
+    struct graft_stream stream;
 };
 
 /* ---- table.c ---- */
@@ -349,6 +360,12 @@ GRAFT_MUST_USE enum graft_rc graft_store_lookup(struct graft_store *store, uint3
                                                 uint64_t lsn, void *bytes,
                                                 struct graft_found *found, struct graft_err *err);
 uint32_t graft_store_slot_bytes(struct graft_store *store);
+
+/* ---- stream.c ---- */
+
+/* Reads the page when it is, or can be, read ahead; else false, and nothing is said of it. */
+bool graft_stream_read(struct graft_store_session *session, uint32_t page, uint8_t *out);
+void graft_stream_deinit(struct graft_stream *stream, struct graft_alloc *alloc);
 
 /* ---- txn.c ---- */
 

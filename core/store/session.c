@@ -127,6 +127,7 @@ void graft_store_session_close(struct graft_store_session *session)
         graft_log_write(store->env->log, GRAFT_LOG_ERROR, "closing a session: %s", err.text);
     graft_store_end(session);
     graft_locks_close(session->locks);
+    graft_stream_deinit(&session->stream, store->env->alloc);
     graft_free(store->env->alloc, session);
 }
 
@@ -219,6 +220,10 @@ static enum graft_rc nothing_found(struct graft_store_session *session, uint32_t
 static enum graft_rc read_snapshot(struct graft_store_session *session, uint32_t page, void *bytes,
                                    size_t *got, struct graft_err *err)
 {
+    if (page <= session->snapshot.page_count && graft_stream_read(session, page, bytes)) {
+        *got = session->stream.page_bytes;
+        return GRAFT_OK;
+    }
     bool again = true;
     while (again) {
         struct graft_found found;

@@ -67,6 +67,7 @@ void kit_abandon(struct kit *kit, struct graft_store_session *session)
 {
     graft_txn_deinit(&session->txn, kit->store);
     graft_locks_close(session->locks);
+    graft_stream_deinit(&session->stream, kit->env->alloc);
     graft_free(kit->env->alloc, session);
 }
 

@@ -548,3 +548,34 @@ Test(rules, a_clean_open_recovers_nothing)
     cr_assert_eq(graft_store_counts(kit.store)->recoveries, 1);
     kit_deinit(&kit);
 }
+
+Test(rules, what_was_read_ahead_is_read_again_once_it_changed)
+{
+    struct kit kit;
+    kit_init(&kit, NULL);
+    kit_commit(&kit, 1, 40, 1);
+    expect_ok(graft_store_fold(kit.store, &kit.err), &kit.err);
+    struct graft_store_session *session = kit_session(&kit);
+    struct graft_store_snapshot snapshot;
+    expect_ok(graft_store_begin(session, &snapshot, &kit.err), &kit.err);
+    uint64_t reads = graft_store_counts(kit.store)->image_reads;
+    for (uint32_t page = 1; page <= 10; page++)
+        kit_expect(&kit, session, page, 1);
+    cr_assert_lt(graft_store_counts(kit.store)->image_reads - reads, 6);
+    cr_assert_gt(session->stream.count, 8);
+    /* In the log: the snapshot walks back to the image. Folded: a later one sees the new bytes. */
+    kit_commit(&kit, 11, 2, 2);
+    kit_expect(&kit, session, 11, 1);
+    graft_store_end(session);
+    expect_ok(graft_store_begin(session, &snapshot, &kit.err), &kit.err);
+    kit_expect(&kit, session, 12, 2);
+    graft_store_end(session);
+    kit_commit(&kit, 13, 2, 3);
+    expect_ok(graft_store_fold(kit.store, &kit.err), &kit.err);
+    expect_ok(graft_store_begin(session, &snapshot, &kit.err), &kit.err);
+    kit_expect(&kit, session, 13, 3);
+    kit_expect(&kit, session, 14, 3);
+    kit_expect(&kit, session, 15, 1);
+    graft_store_session_close(session);
+    kit_deinit(&kit);
+}
