@@ -189,13 +189,15 @@ static void copy_file(const char *from, const char *to)
     cr_assert(fclose(out) == 0);
 }
 
-void kit_copy_directory(const char *from, const char *to)
+void kit_copy_directory(const char *from, const char *to, void (*between)(void *arg), void *arg)
 {
     static const char *const names[] = {"config", "image", "log.0", "log.1", "table", "lock"};
     char source[GRAFT_PATH_BYTES_MAX + 16], target[GRAFT_PATH_BYTES_MAX + 16];
     struct graft_err err = {0};
     expect_ok(graft_disk_make_directories(graft_test_env()->disk, to, &err), &err);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (between != NULL)
+            between(arg);
         (void)snprintf(source, sizeof source, "%s/%s", from, names[i]);
         (void)snprintf(target, sizeof target, "%s/%s", to, names[i]);
         copy_file(source, target);

@@ -53,7 +53,8 @@ void kit_expect_not_held(struct kit *kit, struct graft_store_session *session, u
 void kit_expect_now(struct kit *kit, uint32_t page, uint64_t version);
 uint32_t kit_page_count(struct kit *kit);
 
-void kit_copy_directory(const char *from, const char *to);
+/* Copies the files one by one; `between` (may be NULL) is called before each. */
+void kit_copy_directory(const char *from, const char *to, void (*between)(void *arg), void *arg);
 
 /* A test's size: the first, or with GRAFT_TESTS_LONG in the environment the second. */
 uint64_t kit_scale(uint64_t brief, uint64_t full);

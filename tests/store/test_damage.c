@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/parts.h"
+
 #define PAGES 40U
 
 static const char *const names[] = {"config", "image", "log.0", "log.1", "table"};
@@ -332,4 +334,76 @@ Test(damage, whatever_is_cut_off_the_log_s_end_leaves_a_prefix_of_the_commits)
     graft_config_deinit(&kit.config);
     graft_test_dir_remove(&kit.dir);
     power_free(power);
+}
+
+/* ---- A directory that is copied while it is open ---- */
+
+#define COPIED_PAGES 12U
+
+struct copying {
+    struct kit kit;
+    struct kit_random random;
+    uint64_t version;
+};
+
+/* Every commit writes every page, so that a state is right only if all pages are of one version. */
+static void go_on(void *arg)
+{
+    struct copying *self = arg;
+    for (uint64_t i = kit_below(&self->random, 4); i > 0; i--) {
+        if (kit_below(&self->random, 3) == 0) {
+            expect_ok(graft_store_fold(self->kit.store, &self->kit.err), &self->kit.err);
+            continue;
+        }
+        kit_commit(&self->kit, 1, COPIED_PAGES, ++self->version);
+    }
+}
+
+/* 0: the copy, or a page of it, is called damaged. */
+static uint64_t version_of_copy(struct copying *self, const char *path)
+{
+    uint64_t found = 0;
+    struct graft_err err = {0};
+    struct graft_store *store = NULL;
+    enum graft_rc rc = graft_store_open(self->kit.env, path, &store, &err);
+    cr_assert(rc == GRAFT_OK || rc == GRAFT_ECORRUPT, "%s", err.text);
+    if (rc != GRAFT_OK)
+        return 0;
+    struct graft_store_session *session = NULL;
+    struct graft_store_snapshot snapshot;
+    expect_ok(graft_store_session_open(store, &session, &err), &err);
+    expect_ok(graft_store_begin(session, &snapshot, &err), &err);
+    for (uint32_t page = 1; page <= COPIED_PAGES && rc == GRAFT_OK; page++) {
+        uint8_t bytes[KIT_PAGE_BYTES], wanted[KIT_PAGE_BYTES];
+        size_t got = 0;
+        rc = graft_store_read(session, page, bytes, &got, &err);
+        cr_assert(rc == GRAFT_OK || rc == GRAFT_ECORRUPT, "%s", err.text);
+        kit_fill(wanted, sizeof wanted, page, snapshot.lsn);
+        cr_assert(rc != GRAFT_OK || memcmp(bytes, wanted, sizeof bytes) == 0,
+                  "page %u of the copy is not that of LSN %llu", page,
+                  (unsigned long long)snapshot.lsn);
+        found = snapshot.lsn;
+    }
+    graft_store_session_close(session);
+    graft_store_close(store);
+    return rc == GRAFT_OK ? found : 0;
+}
+
+Test(damage, a_copy_of_an_open_directory_is_right_or_called_damaged)
+{
+    struct copying self = {.random = {77}};
+    kit_init(&self.kit, NULL);
+    self.kit.store->half_bytes = 32768;
+    kit_commit(&self.kit, 1, COPIED_PAGES, ++self.version);
+    uint64_t right = 0;
+    for (unsigned i = 0; i < kit_scale(60, 600); i++) {
+        char path[GRAFT_PATH_BYTES_MAX];
+        (void)snprintf(path, sizeof path, "%s/copy%u", self.kit.dir.path, i);
+        kit_copy_directory(self.kit.path, path, go_on, &self);
+        right += version_of_copy(&self, path) > 0;
+        graft_test_remove(path);
+    }
+    cr_assert_gt(right, 0, "no copy could be used");
+    kit_expect_now(&self.kit, 3, self.version);
+    kit_deinit(&self.kit);
 }

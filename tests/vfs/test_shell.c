@@ -130,3 +130,36 @@ Test(shell, python_loads_it_and_works_with_it)
                      "pushed\n499500\nsynced\n"
                      "graft_fork: not supported yet by graft 0.1.0\n1000\n");
 }
+
+/* The stock shell and Python, each a process of its own, on one database at once. */
+Test(shell, the_shell_and_python_write_to_one_database_at_once)
+{
+    char script[4096];
+    snprintf(script, sizeof script,
+             "import sqlite3, subprocess\n"
+             "first = sqlite3.connect(':memory:')\n"
+             "first.enable_load_extension(True)\n"
+             "first.load_extension('%s')\n"
+             "db = sqlite3.connect('file:both.graft?vfs=graft', uri=True, timeout=60)\n"
+             "db.execute('CREATE TABLE t(who TEXT, n INTEGER)')\n"
+             "db.commit()\n"
+             "lines = ['.load %s', '.open file:both.graft?vfs=graft', '.timeout 60000']\n"
+             "lines += [\"INSERT INTO t VALUES('shell', %%d);\" %% i for i in range(300)]\n"
+             "lines += ['SELECT count(*) > 0 FROM t WHERE who=\\'python\\';']\n"
+             "shell = subprocess.Popen(['sqlite3'], stdin=subprocess.PIPE, text=True,\n"
+             "                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)\n"
+             "shell.stdin.write('\\n'.join(lines) + '\\n')\n"
+             "shell.stdin.close()\n"
+             "for i in range(300):\n"
+             "    db.execute('INSERT INTO t VALUES(?, ?)', ('python', i))\n"
+             "    db.commit()\n"
+             "print('shell said', shell.stdout.read().split(), shell.wait())\n"
+             "print(db.execute('SELECT who, count(*), sum(n) FROM t GROUP BY who').fetchall())\n"
+             "print(db.execute('PRAGMA integrity_check').fetchone())\n",
+             EXTENSION, EXTENSION);
+    const char *output = output_of(PYTHON, script);
+    cr_assert_not_null(strstr(output, "shell said ['1'] 0"), "%s", output);
+    cr_assert_not_null(strstr(output, "[('python', 300, 44850), ('shell', 300, 44850)]"), "%s",
+                       output);
+    cr_assert_not_null(strstr(output, "('ok',)"), "%s", output);
+}
