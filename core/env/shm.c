@@ -122,6 +122,15 @@ void graft_shm_wake(struct graft_shm *shm, _Atomic uint64_t *word)
     shm->ops->wake(shm, word);
 }
 
+void graft_shm_wake_one(struct graft_shm *shm, _Atomic uint64_t *word)
+{
+    GRAFT_ASSERT(shm != NULL && word != NULL);
+    if (shm->ops->wake_one != NULL)
+        shm->ops->wake_one(shm, word);
+    else
+        shm->ops->wake(shm, word);
+}
+
 enum graft_rc graft_locks_open(struct graft_shm *shm, const char *path, struct graft_locks **out,
                                struct graft_err *err)
 {

@@ -184,6 +184,12 @@ static void wake_word(struct graft_shm *shm, _Atomic uint64_t *word)
     (void)syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }
 
+static void wake_one_word(struct graft_shm *shm, _Atomic uint64_t *word)
+{
+    (void)shm;
+    (void)syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
 static const struct graft_shm_ops ops = {
     .open = open_map,
     .close = close_map,
@@ -199,6 +205,7 @@ static const struct graft_shm_ops ops = {
     .unlock = graft_host_unlock,
     .wait = wait_word,
     .wake = wake_word,
+    .wake_one = wake_one_word,
 };
 
 void graft_host_shm_init(struct graft_host_shm *shm, struct graft_alloc *alloc)

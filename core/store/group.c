@@ -24,11 +24,11 @@ static _Atomic uint64_t *lead_of(struct graft_store *store)
     return &store->header[GRAFT_W_SYNCING];
 }
 
-static bool lead(struct graft_store_session *session)
+static bool lead(struct graft_store_session *session, bool ask)
 {
     struct graft_store *store = session->store;
     uint64_t seen = graft_shm_load(lead_of(store));
-    if (seen != 0 && !graft_owner_is_dead(session, seen))
+    if (seen != 0 && (!ask || !graft_owner_is_dead(session, seen)))
         return false;
     GRAFT_SOMETIMES(seen != 0, "a sync for others is led on after its leader died");
     return graft_shm_cas(store->env->shm, lead_of(store), seen, (uint64_t)session->mark + 1);
@@ -76,20 +76,20 @@ enum graft_rc graft_store_settle(struct graft_store_session *session, uint64_t l
 {
     struct graft_store *store = session->store;
     _Atomic uint64_t *round = &store->header[GRAFT_W_SYNC_ROUND];
-    for (;;) {
+    for (bool woken = true;;) {
         uint64_t seen = graft_shm_load(round);
         if (graft_synced_load(store) >= lsn)
             return GRAFT_OK;
         if (graft_header_load(store, GRAFT_W_POISON) != 0)
             return save_elsewhere(session, lsn, err);
-        if (lead(session)) {
+        if (lead(session, !woken)) {
             struct graft_err why = {0};
             enum graft_rc rc = graft_log_sync(store, &why);
             lead_no_more(store);
             GRAFT_ALWAYS(rc == GRAFT_OK || why.rc != GRAFT_OK, "a sync that fails says why");
             continue;
         }
-        (void)graft_shm_wait(store->env->shm, round, seen, LOOK_MS);
+        woken = graft_shm_wait(store->env->shm, round, seen, LOOK_MS);
     }
 }
 

@@ -40,12 +40,13 @@ static bool take(struct graft_store_session *session, uint64_t seen, uint64_t wa
     return graft_shm_cas(store->env->shm, role_of(store), seen, mine | (seen & WAITED) | waited);
 }
 
-static bool try_role(struct graft_store_session *session, uint64_t waited)
+/* Whether the owner lives is a question to the system, and not asked at each try. */
+static bool try_role(struct graft_store_session *session, uint64_t waited, bool ask)
 {
     for (;;) {
         uint64_t seen = graft_shm_load(role_of(session->store));
         bool orphaned = seen >> 1 != 0;
-        if (orphaned && !graft_owner_is_dead(session, seen >> 1))
+        if (orphaned && (!ask || !graft_owner_is_dead(session, seen >> 1)))
             return false;
         if (!take(session, seen, waited))
             continue;
@@ -57,7 +58,7 @@ static bool try_role(struct graft_store_session *session, uint64_t waited)
 bool graft_writer_take(struct graft_store_session *session, uint32_t timeout_ms)
 {
     struct graft_store *store = session->store;
-    if (try_role(session, 0))
+    if (try_role(session, 0, timeout_ms == 0))
         return true;
     if (timeout_ms == 0)
         return false;
@@ -66,17 +67,18 @@ bool graft_writer_take(struct graft_store_session *session, uint32_t timeout_ms)
     for (;;) {
         uint64_t now_us = graft_clock_monotonic_us(clock);
         if (now_us >= end_us)
-            return false;
+            return try_role(session, WAITED, true);
+        bool woken = true;
         uint64_t seen = graft_shm_load(role_of(store));
         if (seen >> 1 != 0 &&
             ((seen & WAITED) != 0 ||
              graft_shm_cas(store->env->shm, role_of(store), seen, seen | WAITED))) {
             uint64_t left_ms = (end_us - now_us + 999) / 1000;
-            (void)graft_shm_wait(store->env->shm, role_of(store), seen | WAITED,
-                                 left_ms < LOOK_MS ? (uint32_t)left_ms : LOOK_MS);
+            woken = graft_shm_wait(store->env->shm, role_of(store), seen | WAITED,
+                                   left_ms < LOOK_MS ? (uint32_t)left_ms : LOOK_MS);
         }
         /* Others may wait beside this one. */
-        if (try_role(session, WAITED))
+        if (try_role(session, WAITED, !woken))
             return true;
     }
 }
@@ -95,7 +97,7 @@ static void free_role(struct graft_store *store, uint32_t mark)
         if (!graft_shm_cas(store->env->shm, role_of(store), seen, 0))
             continue;
         if ((seen & WAITED) != 0)
-            graft_shm_wake(store->env->shm, role_of(store));
+            graft_shm_wake_one(store->env->shm, role_of(store));
         return;
     }
 }
