@@ -1,6 +1,7 @@
 /* What the size of a database costs that is hardly touched: one of 2,621,440 pages (10 GB), nearly
  * all of them zeros in a sparse file, closed in order. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -74,11 +75,15 @@ double bench_run_large(struct bench *bench, enum side side, unsigned round)
 
 static uint64_t resident_bytes(void)
 {
-    unsigned long long total = 0, resident = 0;
+    /* The size of the process, and what of it is resident, in pages. */
+    char line[256] = "";
     FILE *file = fopen("/proc/self/statm", "r");
-    if (file == NULL || fscanf(file, "%llu %llu", &total, &resident) != 2)
+    if (file == NULL || fgets(line, sizeof line, file) == NULL)
         bench_fail("/proc/self/statm", "cannot be read");
     (void)fclose(file);
+    char *at = line;
+    (void)strtoull(at, &at, 10);
+    uint64_t resident = strtoull(at, NULL, 10);
     return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 

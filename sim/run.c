@@ -159,6 +159,7 @@ static void make_server(struct run *run)
 static void make_slots(struct run *run)
 {
     const struct sim_case *what = run->what;
+    GRAFT_ASSERT(what->machines > 0 && what->replicas > 0);
     for (uint32_t i = 0; i < what->replicas * what->processes; i++) {
         struct slot *slot = &run->slots[run->slot_count++];
         slot->run = run;

@@ -30,7 +30,11 @@ static bool fails_alike(struct shrinking *self, const struct sim_case *candidate
 /* Keeps the candidate when it fails too. */
 static bool try(struct shrinking *self, const struct sim_case *candidate, const char *why)
 {
-    if (memcmp(candidate, self->best, sizeof *candidate) == 0 || !fails_alike(self, candidate))
+    char was[SIM_CASE_TEXT_BYTES];
+    char is[SIM_CASE_TEXT_BYTES];
+    sim_case_print(self->best, was);
+    sim_case_print(candidate, is);
+    if (strcmp(was, is) == 0 || !fails_alike(self, candidate))
         return false;
     *self->best = *candidate;
     if (self->step != NULL)

@@ -1,6 +1,7 @@
 /* Sums over runs, and what they say about the catalogue. */
 #include "sim/tally.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,23 +115,33 @@ static void add_line(struct sim_tally *tally, const char *kind, uint64_t first, 
     }
 }
 
+/* A number and the space before it. */
+static bool take_number(char **at, uint64_t *out)
+{
+    char *from = *at;
+    errno = 0;
+    *out = strtoull(from, at, 10);
+    return *at != from && errno == 0;
+}
+
 enum graft_rc sim_tally_read(struct sim_tally *tally, FILE *file, struct graft_err *err)
 {
     char line[512];
     for (unsigned number = 1; fgets(line, sizeof line, file) != NULL; number++) {
-        char kind[16];
+        line[strcspn(line, "\n")] = '\0';
         uint64_t first = 0;
         uint64_t second = 0;
-        int text_at = 0;
-        line[strcspn(line, "\n")] = '\0';
-        if (sscanf(line, "%15s %" SCNu64 " %" SCNu64 "%n", kind, &first, &second, &text_at) != 3)
+        char *kind = line;
+        char *after = line + strcspn(line, " ");
+        if (!take_number(&after, &first) || !take_number(&after, &second))
             return graft_err_set(err, GRAFT_EINVAL, "line %u is not understood", number);
+        line[strcspn(line, " ")] = '\0';
         if (strcmp(kind, "runs") == 0) {
             tally->runs += first;
             tally->failed += second;
             continue;
         }
-        add_line(tally, kind, first, second, line + text_at + (line[text_at] == ' '));
+        add_line(tally, kind, first, second, after + (*after == ' '));
     }
     return GRAFT_OK;
 }

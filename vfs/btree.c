@@ -81,7 +81,7 @@ bool graft_btree_open(struct graft_btree *tree, uint32_t page, const uint8_t *by
 static struct place cell_at(const struct graft_btree *tree, uint32_t index)
 {
     uint32_t pointers = tree->header + header_bytes(tree->type);
-    uint32_t offset = get_u16(tree->bytes + pointers + 2 * index);
+    uint32_t offset = get_u16(tree->bytes + pointers + (size_t)2 * index);
     bool inside = offset >= pointers + 2 * tree->cells && offset + 4 <= tree->usable;
     return (struct place){
         .at = tree->bytes + (inside ? offset : 0),

@@ -239,11 +239,12 @@ static int check_in_transaction(struct workload_session *session, int64_t balanc
         return rc;
     for (int i = 0; i < ACCOUNTS; i++)
         total += balances[i];
-    if (accounts != ACCOUNTS || total != ACCOUNTS * FIRST_BALANCE)
+    const int64_t expected = (int64_t)ACCOUNTS * FIRST_BALANCE;
+    if (accounts != ACCOUNTS || total != expected)
         workload_violated(session->client, "the total is wrong",
-                          "%" PRId64 " in %" PRId64 " accounts, %d in %d expected", total, accounts,
-                          ACCOUNTS * FIRST_BALANCE, ACCOUNTS);
-    GRAFT_ALWAYS(total == ACCOUNTS * FIRST_BALANCE, "bank: the total is the same");
+                          "%" PRId64 " in %" PRId64 " accounts, %" PRId64 " in %d expected", total,
+                          accounts, expected, ACCOUNTS);
+    GRAFT_ALWAYS(total == expected, "bank: the total is the same");
     return rc;
 }
 

@@ -8,9 +8,11 @@
  */
 #include "workloads/history_text.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NUMBER_BYTES_MAX 24U
@@ -112,9 +114,10 @@ static int64_t take_number(struct reader *in)
     while (in->at < in->end && *in->at != ' ' && size + 1 < sizeof text)
         text[size++] = *in->at++;
     text[size] = '\0';
-    int64_t number = 0;
-    char after = '\0';
-    if (sscanf(text, "%" SCNd64 "%c", &number, &after) != 1)
+    char *after = text;
+    errno = 0;
+    int64_t number = strtoll(text, &after, 10);
+    if (after == text || *after != '\0' || errno != 0)
         in->failed = true;
     return number;
 }

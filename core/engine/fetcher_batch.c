@@ -178,6 +178,7 @@ static void end_sample(struct graft_volume *volume, const struct sample *sample,
         else
             link->bytes_per_s -= (link->bytes_per_s - rate) / 32;
     }
+    GRAFT_ASSERT(link->bytes_per_s > 0);
     uint64_t transfer_us = bytes * 1000000U / link->bytes_per_s;
     uint64_t rtt_us = spent_us > transfer_us ? spent_us - transfer_us : 1;
     if (rtt_us < link->rtt_us || link->rtt_us == 0)

@@ -49,7 +49,8 @@ struct bank {
 static struct bank *bank;
 static char directory[512];
 
-static _Noreturn void fail(unsigned worker, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static _Noreturn void fail(unsigned worker,
+                                                                 const char *format, ...)
 {
     va_list list;
     va_start(list, format);

@@ -389,5 +389,6 @@ Test(commit, a_failing_read_is_an_error_and_passes)
         if (failed == 0)
             break;
     }
-    cr_assert_gt(failures, 10);
+    /* What is read ahead and fails is read again, by itself. */
+    cr_assert_gt(failures, 3);
 }
