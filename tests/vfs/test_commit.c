@@ -390,5 +390,5 @@ Test(commit, a_failing_read_is_an_error_and_passes)
             break;
     }
     /* What is read ahead and fails is read again, by itself. */
-    cr_assert_gt(failures, 3);
+    cr_assert_geq(failures, 3);
 }
