@@ -374,21 +374,23 @@ Test(commit, no_failing_allocation_tears_a_transaction, .timeout = 300)
 Test(commit, a_failing_read_is_an_error_and_passes)
 {
     sqlite3 *db = open_db("app.graft", "");
-    run(db, "CREATE TABLE t(a); INSERT INTO t VALUES(zeroblob(100000))");
+    run(db, "CREATE TABLE t(id INTEGER PRIMARY KEY, a);"
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 200)"
+            "INSERT INTO t SELECT i, zeroblob(2000) FROM n");
     close_db(db);
     int failures = 0;
     for (uint64_t nth = 1; nth < 500; nth++) {
         db = open_db("app.graft", "");
         graft_faults_arm(&fix.faulty.faults, GRAFT_FAULT_READ, nth, GRAFT_EIO, false);
-        int code = run_code(db, "SELECT hex(a) FROM t");
+        int code = run_code(db, "SELECT hex(a) FROM t ORDER BY id DESC");
         uint64_t failed = graft_faults_disarm(&fix.faulty.faults);
         cr_assert(code == SQLITE_OK || (code & 0xff) == SQLITE_IOERR, "%d", code);
         failures += code != SQLITE_OK;
-        expect_rows(db, "SELECT a=zeroblob(100000) FROM t; PRAGMA integrity_check", "1 ok");
+        expect_rows(db, "SELECT sum(a=zeroblob(2000)) FROM t; PRAGMA integrity_check", "200 ok");
         close_db(db);
         if (failed == 0)
             break;
     }
-    /* What is read ahead and fails is read again, by itself. */
-    cr_assert_geq(failures, 3);
+    /* Backwards, as what is read ahead and fails is read again by itself. */
+    cr_assert_gt(failures, 10);
 }
