@@ -136,14 +136,25 @@ static enum graft_rc abandon_write(struct graft_dbfile *file, struct graft_err *
     return rc;
 }
 
-/* A connection that writes again and again stands in line for the role before it pins a snapshot:
- * one that it has already would be stale once the writer before it is done. Whether it writes this
- * time is not known yet; if it reads instead it gives the role back. */
+/* Whether the statement that runs may write, to this database or another one. */
+static bool runs_a_writer(struct graft_dbfile *file)
+{
+    sqlite3 *db = file->database == NULL ? NULL : *file->database;
+    sqlite3_stmt *statement = db == NULL ? NULL : sqlite3_next_stmt(db, NULL);
+    while (statement != NULL && (!sqlite3_stmt_busy(statement) || sqlite3_stmt_readonly(statement)))
+        statement = sqlite3_next_stmt(db, statement);
+    return statement != NULL;
+}
+
+/* A connection that is about to write stands in line for the role before it pins a snapshot: one
+ * that it has already would be stale once the writer before it is done. If it reads this database
+ * after all (and writes another), it gives the role back. */
 static void ask_early(struct graft_dbfile *file)
 {
     struct graft_err ignored;
     graft_err_clear(&ignored);
-    bool ask = file->eager && !file->pinned && !file->sticky && !file->read_only;
+    bool ask =
+        file->eager && !file->pinned && !file->sticky && !file->read_only && runs_a_writer(file);
     file->eager = false;
     file->early = ask && take_role(file, &ignored) == GRAFT_OK;
 }

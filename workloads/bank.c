@@ -140,11 +140,9 @@ static int write_account(struct workload_session *session, int64_t id, int64_t b
 
 static int move(struct workload_session *session)
 {
-    struct workload_step step = {
-        .kind = WORKLOAD_TRANSFER,
-        .key = (int64_t)workload_below(session->client, ACCOUNTS),
-        .value = 1 + (int64_t)workload_below(session->client, 20),
-    };
+    struct workload_step step = {.kind = WORKLOAD_TRANSFER};
+    step.key = (int64_t)workload_below(session->client, ACCOUNTS);
+    step.value = 1 + (int64_t)workload_below(session->client, 20);
     step.other = (step.key + 1 + (int64_t)workload_below(session->client, ACCOUNTS - 1)) % ACCOUNTS;
     int64_t from = 0;
     int64_t to = 0;

@@ -45,7 +45,9 @@ __attribute__((format(printf, 2, 3))) static void say(struct text *text, const c
     text->size += added < 0 ? 0 : (size_t)added < room ? (size_t)added : room;
 }
 
-/* ---- Statements ---- */
+/* ---- Statements ----
+ *
+ * At most one draw a call: compilers evaluate arguments in an order of their own. */
 
 /* Three tables of four are there most of the time. */
 static unsigned draw_table(struct text *text)
@@ -67,7 +69,7 @@ static void say_value(struct text *text)
         say(text, "'v%u'", below(text, 20));
         break;
     case 3:
-        say(text, "x'%02x%02x'", below(text, 256), below(text, 256));
+        say(text, "x'%04x'", below(text, 65536));
         break;
     default:
         say(text, "NULL");
@@ -95,7 +97,8 @@ static void say_row(struct text *text)
 static void say_insert(struct text *text)
 {
     static const char *const conflicts[] = {"", " OR REPLACE", " OR IGNORE", " OR FAIL"};
-    say(text, "INSERT%s INTO t%u(id, a, b, c) VALUES", conflicts[below(text, 4)], draw_table(text));
+    const char *conflict = conflicts[below(text, 4)];
+    say(text, "INSERT%s INTO t%u(id, a, b, c) VALUES", conflict, draw_table(text));
     unsigned rows = 1 + below(text, 3);
     for (unsigned i = 0; i < rows; i++) {
         say(text, i == 0 ? "" : ", ");
@@ -124,7 +127,8 @@ static void say_where(struct text *text)
 
 static void say_update(struct text *text)
 {
-    say(text, "UPDATE t%u SET a = a + %u, c = ", draw_table(text), below(text, 10));
+    say(text, "UPDATE t%u", draw_table(text));
+    say(text, " SET a = a + %u, c = ", below(text, 10));
     say_value(text);
     if (below(text, 2) == 0) {
         say(text, ", b = ");
@@ -141,8 +145,10 @@ static void say_delete(struct text *text)
 
 static void say_copy(struct text *text)
 {
-    say(text, "INSERT OR IGNORE INTO t%u(id, a, b, c) SELECT id + %u, a, b, c FROM t%u",
-        draw_table(text), below(text, 5), draw_table(text));
+    unsigned to = draw_table(text);
+    unsigned distance = below(text, 5);
+    say(text, "INSERT OR IGNORE INTO t%u(id, a, b, c) SELECT id + %u, a, b, c FROM t%u", to,
+        distance, draw_table(text));
     say_where(text);
 }
 
@@ -184,11 +190,15 @@ static void say_savepoint(struct text *text)
 
 static void say_document(struct text *text)
 {
-    if (below(text, 3) == 0)
-        say(text, "DELETE FROM doc WHERE rowid = %u", below(text, 20));
-    else
-        say(text, "INSERT OR REPLACE INTO doc(rowid, body) VALUES(%u, 'w%u w%u w%u')",
-            below(text, 20), below(text, 10), below(text, 10), below(text, 10));
+    bool goes = below(text, 3) == 0;
+    unsigned row = below(text, 20);
+    if (goes) {
+        say(text, "DELETE FROM doc WHERE rowid = %u", row);
+        return;
+    }
+    say(text, "INSERT OR REPLACE INTO doc(rowid, body) VALUES(%u, 'w%u", row, below(text, 10));
+    say(text, " w%u", below(text, 10));
+    say(text, " w%u')", below(text, 10));
 }
 
 static void say_trigger(struct text *text, unsigned table)
@@ -215,9 +225,10 @@ static void say_definition(struct text *text)
         say(text, "DROP TABLE IF EXISTS t%u", 2 + below(text, 2));
         break;
     case 3:
-        say(text, "CREATE %sINDEX IF NOT EXISTS i%u ON t%u(%s)%s",
-            below(text, 4) == 0 ? "UNIQUE " : "", below(text, 5), table,
-            below(text, 2) == 0 ? "b, a" : "c", below(text, 3) == 0 ? " WHERE a > 50" : "");
+        say(text, "CREATE %sINDEX IF NOT EXISTS", below(text, 4) == 0 ? "UNIQUE " : "");
+        say(text, " i%u ON t%u", below(text, 5), table);
+        say(text, "(%s)", below(text, 2) == 0 ? "b, a" : "c");
+        say(text, "%s", below(text, 3) == 0 ? " WHERE a > 50" : "");
         break;
     case 4:
         say(text, "DROP INDEX IF EXISTS i%u", below(text, 5));
@@ -226,14 +237,15 @@ static void say_definition(struct text *text)
         say_trigger(text, table);
         break;
     case 6:
-        say(text, "DROP TRIGGER IF EXISTS g%u%u", below(text, 4), below(text, 3));
+        say(text, "DROP TRIGGER IF EXISTS g%u", below(text, 4));
+        say(text, "%u", below(text, 3));
         break;
     case 7:
         say(text, "CREATE VIRTUAL TABLE IF NOT EXISTS doc USING fts5(body)");
         break;
     default:
-        say(text, "ALTER TABLE t%u ADD COLUMN d%u DEFAULT %u", table, below(text, 3),
-            below(text, 9));
+        say(text, "ALTER TABLE t%u ADD COLUMN d%u", table, below(text, 3));
+        say(text, " DEFAULT %u", below(text, 9));
         break;
     }
 }
