@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "sim/number.h"
 #include "sim/rand.h"
 #include "workloads/workload.h"
 
@@ -59,15 +60,7 @@ void sim_case_print(const struct sim_case *self, char out[SIM_CASE_TEXT_BYTES])
 static bool parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *out)
 {
     uint64_t value = 0;
-    if (*text == '\0')
-        return false;
-    for (; *text != '\0'; text++) {
-        unsigned digit = (unsigned)*text - '0';
-        if (digit > 9 || digit > max || value > (max - digit) / 10)
-            return false;
-        value = value * 10 + digit;
-    }
-    if (value < min)
+    if (!sim_number_parse(text, strlen(text), max, &value) || value < min)
         return false;
     *out = value;
     return true;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sim/cli.h"
+#include "sim/number.h"
 #include "workloads/workload.h"
 
 struct command {
@@ -94,17 +95,7 @@ static enum sim_exit usage(const struct command *command, const char *complaint,
 
 bool cli_parse_number(const char *text, uint64_t max, uint64_t *out)
 {
-    uint64_t value = 0;
-    if (*text == '\0')
-        return false;
-    for (; *text != '\0'; text++) {
-        unsigned digit = (unsigned)*text - '0';
-        if (digit > 9 || digit > max || value > (max - digit) / 10)
-            return false;
-        value = value * 10 + digit;
-    }
-    *out = value;
-    return true;
+    return sim_number_parse(text, strlen(text), max, out);
 }
 
 static bool parse_seeds(const char *text, struct sim_cli *cli)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "sim/number.h"
 #include "sim/rand.h"
 
 #define PLAN_STREAM_OFFSET 0x10000U
@@ -88,23 +89,6 @@ void sim_plan_print(const struct sim_plan *plan, char out[SIM_PLAN_TEXT_BYTES])
     }
 }
 
-static bool parse_number(const char *text, size_t length, uint64_t max, uint64_t *out)
-{
-    uint64_t value = 0;
-    if (length == 0)
-        return false;
-    for (size_t i = 0; i < length; i++) {
-        unsigned digit = (unsigned)text[i] - '0';
-        if (digit > 9 || value > (UINT64_MAX - digit) / 10)
-            return false;
-        value = value * 10 + digit;
-    }
-    if (value > max)
-        return false;
-    *out = value;
-    return true;
-}
-
 static bool word_is(const char *word, size_t length, const char *wanted)
 {
     return strlen(wanted) == length && memcmp(word, wanted, length) == 0;
@@ -126,8 +110,8 @@ static bool parse_word(struct sim_plan *plan, const char *name, size_t name_byte
     }
     uint64_t number = 0;
     if (word_is(name, name_bytes, "seed"))
-        return parse_number(value, value_bytes, UINT64_MAX, &plan->seed);
-    if (!parse_number(value, value_bytes, UINT32_MAX, &number))
+        return sim_number_parse(value, value_bytes, UINT64_MAX, &plan->seed);
+    if (!sim_number_parse(value, value_bytes, UINT32_MAX, &number))
         return false;
     if (word_is(name, name_bytes, "depth")) {
         plan->depth = (uint32_t)number;

@@ -182,8 +182,7 @@ static int read_all(struct workload_session *session)
 
 static int finish(struct workload_session *session, const size_t *order, size_t count)
 {
-    int rc = read_all(session);
-    return rc == SQLITE_OK ? workload_finish_serial(session, order, count) : rc;
+    return workload_finish_serial(session, read_all, order, count);
 }
 
 static const struct workload_design design = {

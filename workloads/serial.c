@@ -19,8 +19,13 @@ int workload_expect_none(struct workload_session *session, size_t statement, con
     return rc;
 }
 
-int workload_finish_serial(struct workload_session *session, const size_t *order, size_t count)
+int workload_finish_serial(struct workload_session *session,
+                           int (*read_all)(struct workload_session *session), const size_t *order,
+                           size_t count)
 {
+    int code = read_all(session);
+    if (code != SQLITE_OK)
+        return code;
     struct workload_client *client = session->client;
     struct workload_verdict verdict = {.signature = NULL};
     enum graft_rc rc = workload_check_serial(client->history, client->env->alloc, order, count,
