@@ -165,11 +165,11 @@ static void end_sample(struct graft_volume *volume, const struct sample *sample,
     fetcher->in_flight--;
     link->delivered += bytes;
     uint64_t spent_us = graft_clock_monotonic_us(volume->env->clock) - sample->began_us + 1;
-    GRAFT_ASSERT(spent_us > 0);
     if (bytes >= LINK_SAMPLE_BYTES_MIN) {
         uint64_t alone_us = spent_us > link->rtt_us ? spent_us - link->rtt_us : 0;
         if (alone_us < spent_us / 8 + 1)
             alone_us = spent_us / 8 + 1;
+        GRAFT_ASSERT(alone_us > 0);
         uint64_t alone = bytes * 1000000U / alone_us;
         uint64_t all = (link->delivered - sample->delivered) * 1000000U / spent_us;
         uint64_t rate = alone > all ? alone : all;

@@ -2,6 +2,7 @@
  * disk. Every commit that was acknowledged is there afterwards, and the database is whole. */
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "graft/graft.h"
@@ -252,4 +253,55 @@ Test(sim_graft, replicates_over_a_directory_that_machines_share)
     sim_process_holdings(process, &left);
     cr_assert(sim_holdings_are_none(&left));
     cr_assert_str_eq(answer, "42");
+}
+
+/* ---- What a metered link carries, where no scheduler of the host decides on it. */
+
+static void push_rows(struct sim_process *process, void *arg)
+{
+    struct install install;
+    (void)arg;
+    struct graft_disk *disk = sim_process_env(process)->disk;
+    cr_assert_eq(graft_disk_make_directories(disk, "/share/repo", NULL), GRAFT_OK);
+    open_graft(process, &install, "file:/one.graft?remote=file:///share/repo/app");
+    cr_assert_eq(
+        run_sql(install.db,
+                "CREATE TABLE t(id INTEGER PRIMARY KEY, k INT, pad BLOB); CREATE INDEX tk ON t(k);"
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
+                "INSERT INTO t SELECT i, i * 7919 % 20000 / 20, randomblob(100) FROM n;"
+                "PRAGMA graft_push"),
+        SQLITE_OK, "%s", sqlite3_errmsg(install.db));
+    close_graft(&install);
+}
+
+static void read_short_range(struct sim_process *process, void *arg)
+{
+    struct install install;
+    open_graft(process, &install, "file:/two.graft?remote=file:///share/repo/app");
+    cr_assert_eq(run_sql(install.db, "PRAGMA graft_prefetch=metered"), SQLITE_OK);
+    cr_assert_eq(ask(install.db, "SELECT count(pad) FROM t WHERE id BETWEEN 5000 AND 6000", arg),
+                 SQLITE_OK, "%s", sqlite3_errmsg(install.db));
+    cr_assert_str_eq(arg, "1001");
+    cr_assert_eq(ask(install.db, "SELECT value FROM graft_stats WHERE name = 'pages_fetched'", arg),
+                 SQLITE_OK);
+    close_graft(&install);
+}
+
+Test(sim_graft, a_short_range_over_a_metered_link_wastes_little)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        char answer[64];
+        scene_begin(&scene, seed);
+        struct sim_machine *nas = sim_machine_new(scene.world, "nas");
+        struct sim_machine *other = sim_machine_new(scene.world, "b");
+        sim_machine_mount(scene.machine, "/share", nas, "/");
+        sim_machine_mount(other, "/share", nas, "/");
+        scene_run(&scene, push_rows, NULL);
+        (void)sim_process_start(other, "reader", read_short_range, answer);
+        scene_expect(&scene, SIM_FINISHED);
+        cr_assert_leq(atol(answer), 16 + 1000 * 110 / 4096 * 3, "seed %lu: %s pages",
+                      (unsigned long)seed, answer);
+        scene_end(&scene);
+    }
+    scene_begin(&scene, 1);
 }

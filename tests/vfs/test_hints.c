@@ -74,15 +74,6 @@ Test(hints, a_scan_backwards_is_foreseen_too)
     close_db(b);
 }
 
-Test(hints, a_short_range_wastes_little)
-{
-    make_source();
-    sqlite3 *b = open_b("metered");
-    cr_assert_eq(number(b, "SELECT count(pad) FROM t WHERE id BETWEEN 5000 AND 6000"), 1001);
-    cr_assert_leq(stat_of(b, "pages_fetched"), 16 + 1000 * 110 / 4096 * 3);
-    close_db(b);
-}
-
 Test(hints, rows_that_an_index_names_come_together)
 {
     make_source();
