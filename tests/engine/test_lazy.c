@@ -43,6 +43,7 @@ Test(lazy, a_read_fetches_one_frame_and_a_held_page_is_never_asked_for_again)
     struct replica a, b;
     make_source(&a, 1000);
     replica_open(&b, &world, "b", world.url);
+    expect_ok(graft_setting_set(b.volume, "prefetch", "off", &world.err), &world.err);
     expect_page(&b, 500, 1);
     cr_assert_leq(stat_of(&b, "pages_fetched"), 4);
     uint64_t requests = stat_of(&b, "requests");
