@@ -293,10 +293,11 @@ static void finish(struct graft_volume *volume, struct graft_codec *codec,
     if (rc == GRAFT_OK && (rc = keep_content(token, volume->env->alloc, &frame)) != GRAFT_OK)
         rc = graft_err_set(err, rc, "out of memory for a fetched frame");
     if (rc == GRAFT_OK) {
+        install(volume, token, &frame);
+        /* Whoever sees the counts finds the pages, and their marks, in place. */
         volume->counts.pages_fetched += frame.count;
         if (token->ahead)
             volume->counts.pages_prefetched += frame.count;
-        install(volume, token, &frame);
     } else {
         rc = explain(volume, token, rc, err);
     }

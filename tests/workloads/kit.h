@@ -14,6 +14,8 @@
 #define KIT_CLIENTS_MAX 64
 
 struct kit {
+    struct graft_env env; /* the real one, but for chance */
+    _Atomic uint64_t random;
     struct graft_test_dir dir;
     struct graft_process *process;
     struct graft_vfs *vfs;
