@@ -23,6 +23,7 @@ struct sim_file {
     struct sim_inode *inode;
     struct sim_machine *remote; /* whose disk it is; NULL: our own machine's */
     uint64_t boot_ns;           /* of that machine, when the file was opened */
+    uint32_t errors_told;       /* failed syncs that this opener knows of */
     bool writable;
     char path[];
 };
@@ -191,6 +192,7 @@ static enum graft_rc open_file(struct graft_disk *disk, const char *path, unsign
     }
     if (self->remote != NULL)
         self->boot_ns = self->remote->boot_ns;
+    self->errors_told = self->inode->sync_errors;
     sim_list_append(&process->files, &self->in_process);
     *out = &self->file;
     return GRAFT_OK;
@@ -383,11 +385,17 @@ static enum graft_rc sync_file(struct graft_file *file, struct graft_err *err)
     damage(process, self);
     if (sim_machine_draw(process->machine, SIM_FAULT_disk_sync_error, inode->id)) {
         sim_inode_sync_in_part(inode, sim_fault_rng(world, SIM_FAULT_disk_sync_error));
+        self->errors_told = ++inode->sync_errors;
         return fail(self, GRAFT_EIO, "sync", err);
     }
     if (sim_machine_draw(process->machine, SIM_FAULT_disk_sync_lie, inode->id))
         return GRAFT_OK;
     sim_trace_event(world, SIM_EVENT_SYNC, inode->id, sim_inode_sync(inode), inode->size);
+    /* As Linux does: who had the file open when a sync failed is told, once, at its next one. */
+    if (self->errors_told != inode->sync_errors) {
+        self->errors_told = inode->sync_errors;
+        return fail(self, GRAFT_EIO, "sync", err);
+    }
     return GRAFT_OK;
 }
 

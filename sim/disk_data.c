@@ -389,6 +389,13 @@ static void lose_mapped(struct sim_mapped *mapped, uint32_t index, const uint8_t
     mapped->lost[index] = page_hash(bytes);
 }
 
+void sim_inode_take_up(struct sim_inode *inode, uint64_t offset)
+{
+    struct sim_mapped *mapped = inode->mapped;
+    if (offset / SIM_BLOCK_BYTES < mapped->lost_count)
+        mapped->lost[offset / SIM_BLOCK_BYTES] = 0;
+}
+
 static void sync_mapped_in_part(struct sim_mapped *mapped, struct sim_rng *rng)
 {
     for (uint32_t i = 0; i < mapped->touched_bytes / SIM_BLOCK_BYTES; i++) {

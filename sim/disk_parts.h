@@ -69,7 +69,8 @@ struct sim_inode {
     uint32_t page_capacity;
     uint32_t *dirty;
     uint32_t dirty_count, dirty_capacity;
-    bool lost_any; /* some page is SIM_PAGE_LOST, or was */
+    bool lost_any;        /* some page is SIM_PAGE_LOST, or was */
+    uint32_t sync_errors; /* syncs that failed */
     struct sim_mapped *mapped;
     /* A directory. */
     struct sim_entries entries;
@@ -116,6 +117,8 @@ void sim_inode_sync_in_part(struct sim_inode *inode, struct sim_rng *rng);
 void sim_inode_write_back(struct sim_inode *inode, uint64_t offset, struct sim_rng *rng);
 /* Forgets cached pages that a failed sync gave up: the disk's bytes show again. */
 void sim_inode_evict(struct sim_inode *inode, uint64_t offset);
+/* Something was stored to the page of a mapped file: a failed sync of before does not count. */
+void sim_inode_take_up(struct sim_inode *inode, uint64_t offset);
 /* From now on both images are regions. False when the file is longer than a region. */
 bool sim_inode_map(struct sim_inode *inode);
 /* The disk's image becomes what is seen. */

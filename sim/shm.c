@@ -17,6 +17,7 @@ struct sim_map {
     struct sim_link in_process;
     struct sim_inode *inode;
     uint32_t view_count;
+    uint32_t errors_told; /* failed syncs that this opener knows of */
     char path[];
 };
 
@@ -67,6 +68,7 @@ static enum graft_rc open_map(struct graft_shm *shm, const char *path, bool crea
         sim_heap_release(self);
         return rc;
     }
+    self->errors_told = self->inode->sync_errors;
     sim_list_append(&process->maps, &self->in_process);
     *out = &self->map;
     return GRAFT_OK;
@@ -151,21 +153,52 @@ static enum graft_rc sync_map(struct graft_map *map, uint64_t offset, uint64_t b
     sim_spend(world, sim_disk_sync_ns(process, 1, inode->id), SIM_WAIT_DISK, inode->id);
     if (sim_machine_draw(process->machine, SIM_FAULT_disk_sync_error, inode->id)) {
         sim_inode_sync_in_part(inode, sim_fault_rng(world, SIM_FAULT_disk_sync_error));
+        self->errors_told = ++inode->sync_errors;
         return fail(self, GRAFT_EIO, "sync", err);
     }
     if (sim_machine_draw(process->machine, SIM_FAULT_disk_sync_lie, inode->id))
         return GRAFT_OK;
     uint32_t pages = sim_inode_sync_range(inode, offset, end);
     sim_trace_event(world, SIM_EVENT_MAP_SYNC, inode->id, pages, offset ^ bytes << 20);
+    if (self->errors_told != inode->sync_errors) {
+        self->errors_told = inode->sync_errors;
+        return fail(self, GRAFT_EIO, "sync", err);
+    }
     return GRAFT_OK;
 }
 
-static void before_store(struct graft_shm *shm)
+/* The map that has the word, and its place there; NULL where it is in none. */
+static struct sim_map *map_with(struct sim_process *process, const _Atomic uint64_t *word,
+                                uint64_t *offset)
+{
+    uintptr_t at = (uintptr_t)word;
+    for (struct sim_link *in = process->maps.next; in != &process->maps; in = in->next) {
+        struct sim_map *map = SIM_CONTAINER(in, struct sim_map, in_process);
+        uintptr_t start = (uintptr_t)map->inode->mapped->bytes;
+        if (at >= start && at - start < SIM_REGION_BYTES) {
+            *offset = at - start;
+            return map;
+        }
+    }
+    return NULL;
+}
+
+/* A page that a failed sync gave up is changed again, whatever is stored there. */
+static void take_up(struct sim_process *process, const _Atomic uint64_t *word)
+{
+    uint64_t offset = 0;
+    struct sim_map *map = map_with(process, word, &offset);
+    if (map != NULL)
+        sim_inode_take_up(map->inode, offset);
+}
+
+static void before_store(struct graft_shm *shm, const _Atomic uint64_t *word)
 {
     struct sim_process *process = sim_process_of_shm(shm);
     struct sim_world *world = process->world;
     sim_trace_event(world, SIM_EVENT_STORE, process->id, 0, 0);
     sim_yield(world);
+    take_up(process, word);
     if (process->points % STORES_PER_WRITEBACK != 0 || sim_list_is_empty(&process->maps) ||
         !sim_machine_draw(process->machine, SIM_FAULT_disk_writeback, 0))
         return;
@@ -176,16 +209,11 @@ static void before_store(struct graft_shm *shm)
 }
 
 /* Which word it is, without its address. */
-static uint64_t subject_of(const struct sim_process *process, const _Atomic uint64_t *word)
+static uint64_t subject_of(struct sim_process *process, const _Atomic uint64_t *word)
 {
-    uintptr_t at = (uintptr_t)word;
-    for (struct sim_link *in = process->maps.next; in != &process->maps; in = in->next) {
-        const struct sim_map *map = SIM_CONTAINER(in, struct sim_map, in_process);
-        uintptr_t start = (uintptr_t)map->inode->mapped->bytes;
-        if (at >= start && at - start < SIM_REGION_BYTES)
-            return map->inode->id << 32 | (at - start) / 8;
-    }
-    return 0;
+    uint64_t offset = 0;
+    const struct sim_map *map = map_with(process, word, &offset);
+    return map == NULL ? 0 : map->inode->id << 32 | offset / 8;
 }
 
 static bool wait_word(struct graft_shm *shm, _Atomic uint64_t *word, uint64_t seen,

@@ -75,7 +75,7 @@ static void before_store(struct graft_shm *shm, const _Atomic uint64_t *word)
 {
     GRAFT_ASSERT(shm != NULL && word != NULL);
     if (shm->ops->before_store != NULL)
-        shm->ops->before_store(shm);
+        shm->ops->before_store(shm, word);
 }
 
 uint64_t graft_shm_load(const _Atomic uint64_t *word)

@@ -28,7 +28,8 @@ struct graft_shm_ops {
                               struct graft_err *err);
     enum graft_rc (*sync)(struct graft_map *map, uint64_t offset, uint64_t bytes,
                           struct graft_err *err);
-    void (*before_store)(struct graft_shm *shm); /* NULL where a store is just a store */
+    /* NULL where a store is just a store. */
+    void (*before_store)(struct graft_shm *shm, const _Atomic uint64_t *word);
     enum graft_rc (*locks_open)(struct graft_shm *shm, const char *path, struct graft_locks **out,
                                 struct graft_err *err);
     void (*locks_close)(struct graft_locks *locks);

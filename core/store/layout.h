@@ -107,8 +107,12 @@ enum graft_table_word {
     GRAFT_W_FOLDED = 40,    /* every commit up to here is in the image, and the table synced */
     GRAFT_W_FORGOTTEN = 41, /* generation in which a page was last forgotten; 0 none */
     GRAFT_W_HIGHEST = 42,   /* words of pages above it are zero */
-    GRAFT_W_HALVES = 48,    /* two of 8 words: see graft_half_word */
-    GRAFT_W_SYNC = 64,      /* two copies of 8 words */
+    /* Bytes of the file that a failed sync covered: how far from the end of all numbers they begin,
+     * and where they end; 0 none. A recovery takes them over. */
+    GRAFT_W_SUSPECT_BEFORE = 44,
+    GRAFT_W_SUSPECT_END = 45,
+    GRAFT_W_HALVES = 48, /* two of 8 words: see graft_half_word */
+    GRAFT_W_SYNC = 64,   /* two copies of 8 words */
 };
 
 #define GRAFT_PUBLISHING_NOTE UINT64_MAX

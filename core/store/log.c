@@ -11,6 +11,8 @@
 #include "base/checksum.h"
 
 #define AHEAD_CHUNK_BYTES 65536U
+#define DAMAGE_LOOKS 3U
+#define DAMAGE_LOOK_MS 5U
 
 static const uint8_t zeros[AHEAD_CHUNK_BYTES];
 
@@ -204,6 +206,19 @@ static enum graft_rc sync_half(struct graft_store *store, struct graft_err *err)
     GRAFT_ALWAYS(graft_synced_load(store) <= graft_header_load(store, GRAFT_W_HEAD),
                  "no more commits are called durable than were published");
     return GRAFT_OK;
+}
+
+enum graft_rc graft_log_damage(struct graft_store *store, unsigned half)
+{
+    for (unsigned i = 0;; i++) {
+        uint64_t poison = graft_header_load(store, GRAFT_W_POISON);
+        if (poison != 0 && poison == graft_half_load(store, half, GRAFT_HALF_GENERATION))
+            return GRAFT_EIO;
+        if (i == DAMAGE_LOOKS)
+            return GRAFT_ECORRUPT;
+        /* Whoever's sync failed may be about to say so. */
+        graft_task_sleep_ms(store->env->tasks, DAMAGE_LOOK_MS);
+    }
 }
 
 enum graft_rc graft_log_sync(struct graft_store *store, struct graft_err *err)

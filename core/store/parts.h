@@ -248,6 +248,9 @@ GRAFT_MUST_USE enum graft_rc graft_log_ready(struct graft_store *store, bool fol
 GRAFT_MUST_USE enum graft_rc graft_log_present_base(struct graft_store *store,
                                                     struct graft_log_base *out,
                                                     struct graft_err *err);
+/* What it means that a record of the half does not verify, though nothing of it moved: ECORRUPT, or
+ * EIO where a sync of the half failed, as bytes may be gone then that never were on the disk. */
+enum graft_rc graft_log_damage(struct graft_store *store, unsigned half);
 /* Appends spans at `offset`, with zeros written ahead. */
 GRAFT_MUST_USE enum graft_rc graft_log_append(struct graft_store *store, unsigned half,
                                               uint64_t offset, struct graft_span *spans,

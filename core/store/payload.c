@@ -136,8 +136,10 @@ enum graft_rc graft_log_read_commit(struct graft_store *store, uint32_t place, u
 
 static enum graft_rc rotten_commit(struct graft_store *store, uint32_t place, struct graft_err *err)
 {
-    store->counts.rot++;
-    return graft_err_set(err, GRAFT_ECORRUPT,
+    enum graft_rc rc = graft_log_damage(store, graft_place_half(place));
+    if (rc == GRAFT_ECORRUPT)
+        store->counts.rot++;
+    return graft_err_set(err, rc,
                          "%s/log.%u: the commit record at %llu is damaged; restore the directory "
                          "from a copy, or clone the remote again",
                          store->directory, graft_place_half(place),

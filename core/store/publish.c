@@ -59,11 +59,11 @@ void graft_publish_head(struct graft_store *store, const struct graft_publicatio
 
 static enum graft_rc unreadable(struct graft_store *store, uint64_t lsn, struct graft_err *err)
 {
-    return graft_err_set(err, GRAFT_ECORRUPT,
+    unsigned half = (unsigned)graft_header_load(store, GRAFT_W_HALF);
+    return graft_err_set(err, graft_log_damage(store, half),
                          "%s: commit %llu, which a process that died was publishing, does not "
                          "verify in log.%u; close the database everywhere and open it again",
-                         store->directory, (unsigned long long)lsn,
-                         (unsigned)graft_header_load(store, GRAFT_W_HALF));
+                         store->directory, (unsigned long long)lsn, half);
 }
 
 /* Goes over the commit that the scan stands before. First without `apply`, which finds its payload;

@@ -46,6 +46,20 @@ static enum outcome rot(struct lookup *look, const char *file, struct graft_err 
                                     look->page, look->store->directory, file));
 }
 
+/* The record at a place in the log is damaged, or gone with a sync that failed. */
+static enum outcome log_rot(struct lookup *look, unsigned half, struct graft_err *err)
+{
+    const char *file = graft_file_name((enum graft_store_file)half);
+    if (graft_log_damage(look->store, half) == GRAFT_ECORRUPT)
+        return rot(look, file, err);
+    GRAFT_REACHABLE("a reader missed a page that went with a failed sync");
+    return fail(look,
+                graft_err_set(err, GRAFT_EIO,
+                              "page %u: a sync of %s/%s failed, and what it covered cannot "
+                              "be read again; close the database everywhere and open it again",
+                              look->page, look->store->directory, file));
+}
+
 /* Reads the record at `place`. AGAIN when it is not what was pointed at, and that may be because
  * the log moved on. */
 static enum outcome read_record(struct lookup *look, uint32_t place, uint64_t generation,
@@ -65,7 +79,7 @@ static enum outcome read_record(struct lookup *look, uint32_t place, uint64_t ge
     if (graft_shm_load(look->slot) != look->word ||
         graft_half_load(store, half, GRAFT_HALF_GENERATION) != generation)
         return AGAIN;
-    return rot(look, graft_file_name((enum graft_store_file)half), err);
+    return log_rot(look, half, err);
 }
 
 static void take_record(struct lookup *look, uint32_t place, const struct graft_record *record)

@@ -15,6 +15,7 @@
 
 #define PAGES_AT_ONCE 65536U
 #define COPY_BYTES (1U << 20)
+#define SURVEYS_MAX 4U
 
 struct half_state {
     unsigned half;
@@ -32,6 +33,19 @@ struct recovery {
     uint32_t page_count;
     struct graft_sync_state sync;
 };
+
+static void recovery_init(struct recovery *self, struct graft_store *store)
+{
+    *self = (struct recovery){.store = store};
+    graft_log_base_init(&self->newest.base, store->env->alloc);
+    graft_log_base_init(&self->older.base, store->env->alloc);
+}
+
+static void recovery_deinit(struct recovery *self)
+{
+    graft_log_base_deinit(&self->newest.base);
+    graft_log_base_deinit(&self->older.base);
+}
 
 static enum graft_rc rotten(struct recovery *self, unsigned half, uint64_t lsn,
                             struct graft_err *err)
@@ -398,6 +412,8 @@ static enum graft_rc set_header(struct recovery *self, struct graft_err *err)
     GRAFT_TRY(graft_table_allocate_header(store, err));
     for (unsigned i = GRAFT_W_HEAD; i < GRAFT_TABLE_HEADER_BYTES / 8; i++) {
         bool ring = i >= GRAFT_RING_OFFSET / 8 && i < GRAFT_MARKS_OFFSET / 8;
+        if (i == GRAFT_W_SUSPECT_BEFORE || i == GRAFT_W_SUSPECT_END)
+            continue; /* what an earlier process could not sync */
         uint64_t value = ring ? UINT64_MAX : 0;
         if (graft_header_load(store, i) != value)
             graft_header_store(store, i, value);
@@ -478,13 +494,53 @@ enum graft_rc graft_store_begin_anew(struct graft_store *store, struct graft_err
     return rc;
 }
 
+static enum graft_rc survey(struct recovery *self, struct graft_err *err)
+{
+    GRAFT_TRY(read_halves(self, err));
+    if (self->older_lives)
+        GRAFT_TRY(survey_half(self, &self->older, self->newest.base.lsn, err));
+    return survey_half(self, &self->newest, UINT64_MAX, err);
+}
+
+static bool same_extent(const struct half_state *one, const struct half_state *other)
+{
+    return one->half == other->half && one->header.sum == other->header.sum &&
+           one->end == other->end && one->chain == other->chain;
+}
+
+/* Surveys, writes what counts again, and surveys anew: after an earlier sync failed, the system may
+ * have shown bytes that are nowhere, and give the old ones back at any time until it has written
+ * something there. */
+static enum graft_rc survey_for_good(struct recovery *self, struct graft_err *err)
+{
+    for (unsigned attempt = 0; attempt < SURVEYS_MAX; attempt++) {
+        GRAFT_TRY(survey(self, err));
+        GRAFT_TRY(graft_table_mark_dirty(self->store, err));
+        if (self->older_lives)
+            GRAFT_TRY(write_again(self, &self->older, err));
+        GRAFT_TRY(write_again(self, &self->newest, err));
+        struct recovery again;
+        recovery_init(&again, self->store);
+        enum graft_rc rc = survey(&again, err);
+        bool same = rc == GRAFT_OK && again.lsn == self->lsn &&
+                    same_extent(&again.newest, &self->newest) &&
+                    again.older_lives == self->older_lives &&
+                    (!self->older_lives || same_extent(&again.older, &self->older));
+        recovery_deinit(&again);
+        GRAFT_TRY(rc);
+        if (same)
+            return GRAFT_OK;
+        GRAFT_REACHABLE("recovery read a log that was not on the disk");
+    }
+    return graft_err_set(err, GRAFT_EIO, "%s: the log changes while it is read; open it again",
+                         self->store->directory);
+}
+
 static enum graft_rc recover(struct recovery *self, struct graft_err *err)
 {
     struct graft_store *store = self->store;
     GRAFT_SOMETIMES(self->older_lives, "recovery read both halves of the log");
-    if (self->older_lives)
-        GRAFT_TRY(survey_half(self, &self->older, self->newest.base.lsn, err));
-    GRAFT_TRY(survey_half(self, &self->newest, UINT64_MAX, err));
+    GRAFT_TRY(survey_for_good(self, err));
     GRAFT_ALWAYS(self->lsn >= self->newest.base.lsn,
                  "recovery ends no earlier than the newest base");
     GRAFT_ALWAYS(graft_synced_load(store) <= self->lsn, "recovery leaves no durable commit out");
@@ -492,10 +548,6 @@ static enum graft_rc recover(struct recovery *self, struct graft_err *err)
     /* From here on something changes. */
     uint32_t words = 0;
     GRAFT_TRY(table_words(store, &words, err));
-    GRAFT_TRY(graft_table_mark_dirty(store, err));
-    if (self->older_lives)
-        GRAFT_TRY(write_again(self, &self->older, err));
-    GRAFT_TRY(write_again(self, &self->newest, err));
     GRAFT_TRY(clear_places(store, words, err));
     if (self->older_lives)
         GRAFT_TRY(apply_half(self, &self->older, err));
@@ -542,10 +594,8 @@ static enum graft_rc adopt_clean(struct recovery *self, struct graft_err *err)
 
 enum graft_rc graft_store_recover(struct graft_store *store, struct graft_err *err)
 {
-    struct recovery self = {.store = store};
-    struct graft_alloc *alloc = store->env->alloc;
-    graft_log_base_init(&self.newest.base, alloc);
-    graft_log_base_init(&self.older.base, alloc);
+    struct recovery self;
+    recovery_init(&self, store);
     enum graft_rc rc = read_halves(&self, err);
     uint64_t clean = 0;
     if (rc == GRAFT_OK) {
@@ -556,8 +606,7 @@ enum graft_rc graft_store_recover(struct graft_store *store, struct graft_err *e
         graft_header_store(store, GRAFT_W_MARKED_DIRTY, 0);
         rc = is_clean ? adopt_clean(&self, err) : recover(&self, err);
     }
-    graft_log_base_deinit(&self.newest.base);
-    graft_log_base_deinit(&self.older.base);
+    recovery_deinit(&self);
     return rc;
 }
 

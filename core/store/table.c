@@ -172,8 +172,11 @@ static enum graft_rc sync_range(struct graft_store *store, uint64_t offset, uint
     enum graft_rc rc = graft_map_sync(store->map, offset, bytes, err);
     /* The system may call the words clean now that it failed to write; see graft_table_mend. */
     GRAFT_SOMETIMES(rc != GRAFT_OK, "a sync of the table failed");
-    if (rc != GRAFT_OK)
+    if (rc != GRAFT_OK) {
+        graft_header_raise(store, GRAFT_W_SUSPECT_BEFORE, UINT64_MAX - offset);
+        graft_header_raise(store, GRAFT_W_SUSPECT_END, bytes == 0 ? UINT64_MAX : offset + bytes);
         graft_header_store(store, GRAFT_W_SUSPECT, 1);
+    }
     return rc;
 }
 
@@ -193,22 +196,37 @@ enum graft_rc graft_table_sync_header(struct graft_store *store, struct graft_er
     return sync_range(store, 0, HEADER_SYNC_BYTES, err);
 }
 
-/* Stores a word of every page of the system's that has one, with the value it has. */
+/* Stores the first word of `count` that is not zero, with the value it has; in a piece that is
+ * `reserved` a zero will do. */
+static enum graft_rc touch_one(struct graft_store *store, uint32_t first, uint32_t count,
+                               bool reserved, struct graft_err *err)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        _Atomic uint64_t *word = NULL;
+        GRAFT_TRY(graft_table_word(store, first + i, &word, err));
+        uint64_t value = graft_shm_load(word);
+        if ((value != 0 || reserved) && graft_shm_cas(store->env->shm, word, value, value))
+            break;
+    }
+    return GRAFT_OK;
+}
+
+/* Makes the system take every one of its pages for changed that has a word. One without may be a
+ * hole, and is let alone, unless it is among what a failed sync covered: words were cleared there,
+ * perhaps. */
 static enum graft_rc touch_words(struct graft_store *store, uint32_t page_count,
                                  struct graft_err *err)
 {
     const uint32_t step = 4096 / 8;
+    uint64_t from = UINT64_MAX - graft_header_load(store, GRAFT_W_SUSPECT_BEFORE);
+    uint64_t end = graft_header_load(store, GRAFT_W_SUSPECT_END);
     for (uint64_t first = 1; first <= page_count; first += step) {
-        for (uint64_t page = first; page < first + step && page <= page_count; page++) {
-            _Atomic uint64_t *word = NULL;
-            GRAFT_TRY(graft_table_word(store, (uint32_t)page, &word, err));
-            uint64_t value = graft_shm_load(word);
-            if (value == 0)
-                continue;
-            if (!graft_shm_cas(store->env->shm, word, value, value))
-                continue;
-            break;
-        }
+        uint32_t count = page_count - first + 1 < step ? (uint32_t)(page_count - first + 1) : step;
+        uint64_t offset = GRAFT_TABLE_HEADER_BYTES + (first - 1) * 8;
+        bool covered = offset < end && offset + 4096 > from;
+        if (covered)
+            GRAFT_TRY(graft_table_reserve(store, (uint32_t)first, err));
+        GRAFT_TRY(touch_one(store, (uint32_t)first, count, covered, err));
     }
     return GRAFT_OK;
 }
@@ -218,6 +236,8 @@ enum graft_rc graft_table_mend(struct graft_store *store, struct graft_err *err)
     if (graft_header_load(store, GRAFT_W_SUSPECT) == 0)
         return GRAFT_OK;
     uint64_t bytes = 0;
+    uint64_t before = graft_header_load(store, GRAFT_W_SUSPECT_BEFORE);
+    uint64_t end = graft_header_load(store, GRAFT_W_SUSPECT_END);
     GRAFT_TRY(graft_map_size(store->map, &bytes, err));
     if (bytes > GRAFT_TABLE_HEADER_BYTES) {
         uint64_t words = (bytes - GRAFT_TABLE_HEADER_BYTES) / 8;
@@ -225,6 +245,8 @@ enum graft_rc graft_table_mend(struct graft_store *store, struct graft_err *err)
         GRAFT_TRY(touch_words(store, count, err));
     }
     GRAFT_REACHABLE("the table was written again as a sync of it may have failed");
+    (void)graft_shm_cas(store->env->shm, &store->header[GRAFT_W_SUSPECT_BEFORE], before, 0);
+    (void)graft_shm_cas(store->env->shm, &store->header[GRAFT_W_SUSPECT_END], end, 0);
     uint64_t generation = graft_header_load(store, GRAFT_W_GENERATION);
     (void)graft_shm_cas(store->env->shm, &store->header[GRAFT_W_GENERATION], generation,
                         generation);

@@ -300,7 +300,7 @@ static enum graft_rc read_spilled(struct graft_store_session *session, uint32_t 
     GRAFT_TRY(graft_log_read(store, place, session->txn.generation, &record, bytes,
                              graft_store_page_bytes(store), &valid, err));
     if (!valid || record.page != page || record.kind > GRAFT_RECORD_ZEROS)
-        return graft_err_set(err, GRAFT_ECORRUPT,
+        return graft_err_set(err, graft_log_damage(store, session->txn.half),
                              "page %u: what this transaction wrote to %s/log.%u is damaged", page,
                              store->directory, session->txn.half);
     if (record.kind == GRAFT_RECORD_REMOTE)

@@ -145,13 +145,13 @@ static enum graft_rc hook_map_sync(struct graft_map *map, uint64_t offset, uint6
 }
 
 /* A store is one instruction: there is a before, and the before of what follows it. */
-static void hook_before_store(struct graft_shm *shm)
+static void hook_before_store(struct graft_shm *shm, const _Atomic uint64_t *word)
 {
     state.stores += 1;
     if (state.words && atomic_load(&state.left) > 0 && atomic_fetch_sub(&state.left, 1) == 1)
         die();
     if (state.shm->before_store != NULL)
-        state.shm->before_store(shm);
+        state.shm->before_store(shm, word);
 }
 
 void kill_install(struct graft_env *env, _Atomic uint64_t *disk_calls)

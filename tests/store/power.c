@@ -467,8 +467,9 @@ static enum graft_rc sync_map(struct graft_map *map, uint64_t offset, uint64_t b
 }
 
 /* At times the system writes a page back by itself. */
-static void before_store(struct graft_shm *shm)
+static void before_store(struct graft_shm *shm, const _Atomic uint64_t *word)
 {
+    (void)word;
     struct power *power = of_shm(shm);
     maybe_hook(power);
     if (kit_below(&power->random, 64) != 0)

@@ -84,11 +84,11 @@ static enum graft_rc sync_map(struct graft_map *map, uint64_t offset, uint64_t b
     return graft_map_sync(real_of(map), offset, bytes, err);
 }
 
-static void before_store(struct graft_shm *shm)
+static void before_store(struct graft_shm *shm, const _Atomic uint64_t *word)
 {
     struct graft_shm *real = self_of(shm)->real;
     if (real->ops->before_store != NULL)
-        real->ops->before_store(real);
+        real->ops->before_store(real, word);
 }
 
 static enum graft_rc locks_open(struct graft_shm *shm, const char *path, struct graft_locks **out,
