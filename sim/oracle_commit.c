@@ -67,7 +67,8 @@ void oracle_recovers(struct sim_oracle *oracle, struct graft_store *store)
     if (replica == NULL)
         return;
     replica->recovery_serial = ++oracle->serial;
-    replica->crashed |= oracle_cache_may_vanish(oracle);
+    /* The log is read anew then: what a failed sync left of it, or what it was hurt to. */
+    replica->crashed |= oracle_cache_may_vanish(oracle) || oracle_forgives_loss(oracle);
 }
 
 /* Called at each open of a volume. */

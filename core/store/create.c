@@ -337,7 +337,10 @@ enum graft_rc graft_store_adopt(struct graft_store *store, enum graft_rc foreign
     enum graft_rc rc = graft_file_size(store->files[GRAFT_FILE_IMAGE], &image_bytes, &local);
     for (unsigned i = 0; i < 2 && rc == GRAFT_OK; i++)
         rc = half_is_blank(store, i, &blank[i], &local);
-    if (rc == GRAFT_OK && image_bytes == 0 && blank[0] && blank[1])
+    /* Whose the files are is not known then. */
+    if (rc != GRAFT_OK)
+        return graft_err_set(err, rc, "%s", local.text);
+    if (image_bytes == 0 && blank[0] && blank[1])
         return graft_store_format(store, err);
     return foreign;
 }

@@ -37,7 +37,24 @@ static enum graft_rc lost(struct heal *heal, struct graft_err *err)
                          heal->store->directory, heal->from);
 }
 
-/* Reads the failed half up to its last durable commit, and puts together what was true then. */
+/* What the commit makes true for the base. */
+static enum graft_rc take_commit(struct heal *heal, const struct graft_record *record,
+                                 const uint8_t *bytes, struct graft_err *err)
+{
+    struct graft_commit_payload payload;
+    graft_commit_payload_init(&payload, heal->store->env->alloc);
+    enum graft_rc rc = graft_commit_payload_decode(&payload, bytes, record->payload_bytes, err);
+    if (rc == GRAFT_OK) {
+        heal->base.page_count = payload.page_count;
+        if (payload.has_sync)
+            heal->base.sync = payload.sync;
+    }
+    graft_commit_payload_deinit(&payload);
+    return rc;
+}
+
+/* Reads the failed half up to its last durable commit, and the notes that follow it, which were
+ * synced before they counted; puts together what was true then. */
 static enum graft_rc find_start(struct heal *heal, struct graft_err *err)
 {
     struct graft_store *store = heal->store;
@@ -46,32 +63,33 @@ static enum graft_rc find_start(struct heal *heal, struct graft_err *err)
     uint64_t durable = graft_synced_load(store);
     if (durable < heal->base.lsn)
         return lost(heal, err);
-    graft_scan_half(&heal->scan, store, heal->from, &header, heal->base.lsn);
-    while (heal->scan.lsn < durable) {
+    struct graft_scan *scan = &heal->scan;
+    graft_scan_half(scan, store, heal->from, &header, heal->base.lsn);
+    for (;;) {
+        uint64_t offset = scan->offset, chain = scan->chain, lsn = scan->lsn;
         struct graft_record record;
         const uint8_t *bytes = NULL;
-        bool found = false;
-        GRAFT_TRY(graft_scan_next(&heal->scan, &record, &bytes, &found, err));
+        bool found = false, needed = lsn < durable;
+        if (!needed && offset >= heal->old_end)
+            break;
+        GRAFT_TRY(graft_scan_next(scan, &record, &bytes, &found, err));
         if (!found)
             return lost(heal, err);
-        if (record.kind == GRAFT_RECORD_NOTE)
+        if (record.kind == GRAFT_RECORD_NOTE) {
             GRAFT_TRY(graft_sync_state_decode(&heal->base.sync, store->env->alloc, bytes,
                                               record.payload_bytes, err));
-        if (record.kind != GRAFT_RECORD_COMMIT)
-            continue;
-        struct graft_commit_payload payload;
-        graft_commit_payload_init(&payload, store->env->alloc);
-        enum graft_rc rc = graft_commit_payload_decode(&payload, bytes, record.payload_bytes, err);
-        if (rc == GRAFT_OK) {
-            heal->base.page_count = payload.page_count;
-            if (payload.has_sync)
-                heal->base.sync = payload.sync;
+        } else if (!needed) {
+            scan->offset = offset;
+            scan->chain = chain;
+            scan->lsn = lsn;
+            scan->frames = 0;
+            break;
+        } else if (record.kind == GRAFT_RECORD_COMMIT) {
+            GRAFT_TRY(take_commit(heal, &record, bytes, err));
         }
-        graft_commit_payload_deinit(&payload);
-        GRAFT_TRY(rc);
     }
     heal->base.lsn = durable;
-    heal->old_start = heal->scan.offset;
+    heal->old_start = scan->offset;
     graft_pageset_clear(&heal->base.ahead);
     GRAFT_TRY(graft_ahead_collect(store, durable, heal->base.sync.pushed_lsn, &heal->base.ahead,
                                   &heal->base.ahead_commits, err));
