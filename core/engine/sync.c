@@ -180,11 +180,7 @@ enum graft_rc graft_sync_check_base(const struct graft_sync *sync, const struct 
 {
     if (graft_hash_equal(found, &sync->state.remote_hash))
         return GRAFT_OK;
-    return graft_err_set(
-        err, GRAFT_EFOREIGN,
-        "%s was rewritten: its commit %llu is not the one that %s is based on; clone it anew",
-        graft_remote_url(sync->remote), (unsigned long long)sync->state.remote_lsn,
-        sync->volume->directory);
+    return graft_view_explain_rewritten(sync->volume, sync->state.remote_lsn, err);
 }
 
 /* What the replica is based on must be what the remote has under that LSN: a bucket that was wiped

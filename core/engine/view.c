@@ -127,6 +127,16 @@ enum graft_rc graft_view_explain_missing(struct graft_volume *volume, uint64_t r
         graft_remote_url(remote), what, volume->directory);
 }
 
+enum graft_rc graft_view_explain_rewritten(struct graft_volume *volume, uint64_t remote_lsn,
+                                           struct graft_err *err)
+{
+    return graft_err_set(
+        err, GRAFT_EFOREIGN,
+        "%s was rewritten: its commit %llu is not the one that %s is based on; clone it anew",
+        graft_remote_url(graft_volume_remote(volume)), (unsigned long long)remote_lsn,
+        volume->directory);
+}
+
 enum graft_rc graft_view_put(struct graft_volume *volume, struct graft_commit *commit,
                              const struct graft_hash *hash, struct graft_view **out,
                              struct graft_err *err)
@@ -201,6 +211,17 @@ enum graft_rc graft_view_read(struct graft_volume *volume, uint64_t remote_lsn,
     return rc;
 }
 
+/* Where the replica stands at the view's LSN, its own record of that says which commit it means: a
+ * bucket that was wiped and written anew has another one there, with other pages. */
+static bool is_what_we_have(struct graft_volume *volume, const struct graft_view *view)
+{
+    struct graft_sync_state state;
+    struct graft_err ignored = {0};
+    bool known = graft_store_sync_state(volume->store, &state, &ignored) == GRAFT_OK &&
+                 state.remote_lsn == view->commit.lsn;
+    return !known || graft_hash_equal(&state.remote_hash, &view->hash);
+}
+
 enum graft_rc graft_view_get(struct graft_volume *volume, uint64_t remote_lsn,
                              struct graft_view **out, struct graft_err *err)
 {
@@ -209,8 +230,16 @@ enum graft_rc graft_view_get(struct graft_volume *volume, uint64_t remote_lsn,
     graft_mutex_unlock(volume->mutex);
     GRAFT_SOMETIMES(view != NULL, "the map of a remote commit was at hand");
     GRAFT_SOMETIMES(view == NULL, "the map of a remote commit was read for a snapshot");
+    if (view != NULL && !is_what_we_have(volume, view)) {
+        graft_view_release(volume, view);
+        view = NULL;
+    }
     if (view == NULL)
-        return graft_view_read(volume, remote_lsn, out, err);
+        GRAFT_TRY(graft_view_read(volume, remote_lsn, &view, err));
+    if (!is_what_we_have(volume, view)) {
+        graft_view_release(volume, view);
+        return graft_view_explain_rewritten(volume, remote_lsn, err);
+    }
     *out = view;
     return GRAFT_OK;
 }

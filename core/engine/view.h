@@ -35,7 +35,7 @@ struct graft_place {
 
 /* Borrows a reference to the view of `remote_lsn` (above 0), read from the remote when it is not
  * cached. Errors of the remote; ENOTFOUND when it has no such commit; EFOREIGN when that is another
- * volume's. Give it back with graft_view_release. */
+ * volume's, or not the one that the replica is based on. Give it back with graft_view_release. */
 GRAFT_MUST_USE enum graft_rc graft_view_get(struct graft_volume *volume, uint64_t remote_lsn,
                                             struct graft_view **out, struct graft_err *err);
 /* The same, read from the remote in any case. */
@@ -55,6 +55,9 @@ void graft_view_release(struct graft_volume *volume, struct graft_view *view); /
 enum graft_rc graft_view_explain_missing(struct graft_volume *volume, uint64_t remote_lsn,
                                          enum graft_rc otherwise, const char *what,
                                          struct graft_err *err);
+/* The commit at `remote_lsn` is not the one that the replica knows: EFOREIGN, with a text. */
+enum graft_rc graft_view_explain_rewritten(struct graft_volume *volume, uint64_t remote_lsn,
+                                           struct graft_err *err);
 /* Drops what is cached and unused. */
 void graft_view_forget_all(struct graft_volume *volume);
 

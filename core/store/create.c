@@ -220,7 +220,7 @@ static enum graft_rc change_volume(struct graft_store *store, const struct graft
     bool halfway = false;
     if (rc == GRAFT_OK) {
         rc = become(store, config, err);
-        halfway = rc != GRAFT_OK;
+        store->half_changed = halfway = rc != GRAFT_OK;
     }
     /* What was left half done is neither volume: nobody may come in before the next try, or an
      * opener that is alone, has healed it. */

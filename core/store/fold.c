@@ -75,8 +75,7 @@ struct folder {
     uint32_t run_first, run_count, run_max;
     uint32_t zeros_first, zeros_count; /* neighbours that become a hole */
     uint32_t slot_bytes;
-    /* Pages of the batch whose words, and bytes in the image, are to be synced; 0: none. */
-    uint32_t first, last;
+    uint32_t last; /* page of the batch; 0: none yet */
 };
 
 static enum graft_rc folder_init(struct folder *folder, struct graft_store *store, size_t count,
@@ -189,8 +188,6 @@ static enum graft_rc fold_one(struct folder *folder, uint32_t page, uint64_t lsn
     uint8_t *bytes = slot + (store->config.variable ? 4 : 0);
     struct graft_found found;
     GRAFT_TRY(graft_store_lookup(store, page, lsn, bytes, &found, err));
-    if (folder->first == 0)
-        folder->first = page;
     folder->last = page;
     /* It was fetched and installed since, which is not synced: a crash could bring back the word
      * and the bytes of a version before, which its frame in the log keeps from counting until now.
@@ -203,8 +200,10 @@ static enum graft_rc fold_one(struct folder *folder, uint32_t page, uint64_t lsn
     GRAFT_SOMETIMES(!present, "a fold found that a page is the remote's");
     folder->entries[folder->entry_count++] =
         (struct entry){page, found.place, present ? found.sum : 0, present};
+    /* The bytes of the version before go too: should the table's sync be lost, the word that comes
+     * back is not to find what it names. */
     if (!present)
-        return flush_run(folder, err);
+        return add_zeros(folder, page, err);
     GRAFT_TRY(graft_table_reserve(store, page, err));
     if (found.record == GRAFT_RECORD_ZEROS && !store->config.variable)
         return add_zeros(folder, page, err);
@@ -244,7 +243,7 @@ static enum graft_rc fold_batch(struct folder *folder, const uint32_t *pages, si
     struct graft_store *store = folder->store;
     folder->entry_count = 0;
     folder->run_count = folder->zeros_count = 0;
-    folder->first = folder->last = 0;
+    folder->last = 0;
     for (size_t i = 0; i < count; i++)
         GRAFT_TRY(fold_one(folder, pages[i], lsn, err));
     GRAFT_TRY(flush_run(folder, err));
@@ -255,7 +254,7 @@ static enum graft_rc fold_batch(struct folder *folder, const uint32_t *pages, si
     GRAFT_TRY(swap_words(folder, err));
     if (GRAFT_MUTANT("store: a fold does not sync the table"))
         return GRAFT_OK;
-    return graft_table_sync(store, folder->first, folder->last, err);
+    return graft_table_sync_folded(store, folder->last, err);
 }
 
 enum graft_rc graft_fold_pages(struct graft_store *store, const uint32_t *pages, size_t count,

@@ -45,6 +45,7 @@ struct graft_store {
     struct graft_file *files[GRAFT_FILES];
     struct graft_locks *locks; /* open and fold lock, and probes of marks */
     bool fold_busy;            /* a task of this process holds the fold lock */
+    bool half_changed;         /* a change of the volume failed, and nobody else may come in */
     uint32_t mark_hint;
     uint64_t half_bytes;       /* GRAFT_LOG_HALF_BYTES; less in tests */
     uint32_t txn_buffer_bytes; /* GRAFT_TXN_BUFFER_BYTES; less in tests */
@@ -143,6 +144,11 @@ GRAFT_MUST_USE enum graft_rc graft_table_grow(struct graft_store *store, uint32_
 /* Syncs the words of the pages first..last. Marks the table suspect when it fails. */
 GRAFT_MUST_USE enum graft_rc graft_table_sync(struct graft_store *store, uint32_t first,
                                               uint32_t last, struct graft_err *err);
+/* Syncs the header and the words up to `last` together: what says that the image has a commit and
+ * what says that the commit is durable. Should a disk that lied have lost the log, that is found.
+ */
+GRAFT_MUST_USE enum graft_rc graft_table_sync_folded(struct graft_store *store, uint32_t last,
+                                                     struct graft_err *err);
 GRAFT_MUST_USE enum graft_rc graft_table_sync_header(struct graft_store *store,
                                                      struct graft_err *err);
 /* Writes again, and syncs, what a failed sync may have lost. */

@@ -554,6 +554,7 @@ static enum graft_rc recover(struct recovery *self, struct graft_err *err)
     GRAFT_TRY(apply_half(self, &self->newest, err));
     GRAFT_TRY(graft_table_grow(store, self->page_count, err));
     GRAFT_TRY(set_header(self, err));
+    graft_synced_store(store, self->lsn);
     GRAFT_TRY(fold_all(self, err));
     GRAFT_TRY(table_words(store, &words, err));
     struct clearing clearing = {.least = self->page_count, .highest = words};
@@ -564,7 +565,6 @@ static enum graft_rc recover(struct recovery *self, struct graft_err *err)
     graft_header_store(store, GRAFT_W_FOLDED, self->lsn);
     GRAFT_TRY(graft_store_begin_anew(store, err));
     graft_header_store(store, GRAFT_W_MARKED_DIRTY, 1);
-    graft_synced_store(store, self->lsn);
     store->counts.recoveries++;
     GRAFT_REACHABLE("a directory was recovered after a crash");
     return GRAFT_OK;

@@ -191,6 +191,13 @@ enum graft_rc graft_table_sync(struct graft_store *store, uint32_t first, uint32
     return sync_range(store, from, to - from, err);
 }
 
+enum graft_rc graft_table_sync_folded(struct graft_store *store, uint32_t last,
+                                      struct graft_err *err)
+{
+    uint64_t to = GRAFT_TABLE_HEADER_BYTES + (uint64_t)last * 8;
+    return sync_range(store, 0, (to + 4095) / 4096 * 4096, err);
+}
+
 enum graft_rc graft_table_sync_header(struct graft_store *store, struct graft_err *err)
 {
     return sync_range(store, 0, HEADER_SYNC_BYTES, err);
