@@ -290,6 +290,7 @@ static enum graft_rc accept_newest(struct graft_sync *sync, struct graft_remote_
     struct graft_volume *volume = sync->volume;
     uint64_t lsn = read->commit.lsn;
     struct graft_view *found = NULL;
+    GRAFT_TRY(graft_remote_commit_check(sync->remote, read, err));
     GRAFT_TRY(adopt(sync, &read->commit, err));
     if (read->commit.page_bytes != graft_store_page_bytes(volume->store))
         return graft_err_set(err, GRAFT_ECORRUPT, "commit %llu of %s has another page size",

@@ -200,19 +200,33 @@ static enum graft_rc decompress(struct graft_codec *codec, const uint8_t *packed
     return GRAFT_OK;
 }
 
-enum graft_rc graft_frame_decode(struct graft_codec *codec, const uint8_t *bytes, size_t size,
-                                 uint32_t page_bytes_max, struct graft_frame *out,
-                                 struct graft_err *err)
+static enum graft_rc check_envelope(const uint8_t *bytes, size_t size, uint32_t *packed_bytes,
+                                    uint32_t *content_bytes, struct graft_err *err)
 {
     struct graft_reader_cursor cursor;
     graft_rcur_init(&cursor, bytes, size);
     uint64_t checksum = graft_rcur_u64(&cursor);
-    uint32_t packed_bytes = graft_rcur_u32(&cursor);
-    uint32_t content_bytes = graft_rcur_u32(&cursor);
-    if (cursor.failed || packed_bytes != graft_rcur_left(&cursor))
+    *packed_bytes = graft_rcur_u32(&cursor);
+    *content_bytes = graft_rcur_u32(&cursor);
+    if (cursor.failed || *packed_bytes != graft_rcur_left(&cursor))
         return graft_err_set(err, GRAFT_ECORRUPT, "frame: %zu bytes are not its size", size);
     if (graft_checksum64(bytes + 8, size - 8, 0) != checksum)
         return graft_err_set(err, GRAFT_ECORRUPT, "frame: bad checksum");
+    return GRAFT_OK;
+}
+
+enum graft_rc graft_frame_check(const uint8_t *bytes, size_t size, struct graft_err *err)
+{
+    uint32_t packed_bytes = 0, content_bytes = 0;
+    return check_envelope(bytes, size, &packed_bytes, &content_bytes, err);
+}
+
+enum graft_rc graft_frame_decode(struct graft_codec *codec, const uint8_t *bytes, size_t size,
+                                 uint32_t page_bytes_max, struct graft_frame *out,
+                                 struct graft_err *err)
+{
+    uint32_t packed_bytes = 0, content_bytes = 0;
+    GRAFT_TRY(check_envelope(bytes, size, &packed_bytes, &content_bytes, err));
     uint64_t content_max =
         4 + (uint64_t)GRAFT_FRAME_PAGES_MAX * (TABLE_ROW_BYTES + (uint64_t)page_bytes_max);
     if (content_bytes > content_max || content_bytes > GRAFT_FRAME_CONTENT_BYTES_MAX)

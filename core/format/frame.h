@@ -47,6 +47,11 @@ GRAFT_MUST_USE enum graft_rc graft_frame_encode(struct graft_codec *codec,
                                                 uint32_t count, struct graft_buf *out,
                                                 uint32_t *stored, struct graft_err *err);
 
+/* Checks that `size` bytes are one whole frame as it was written, without decompressing it.
+ * ECORRUPT. */
+GRAFT_MUST_USE enum graft_rc graft_frame_check(const uint8_t *bytes, size_t size,
+                                               struct graft_err *err);
+
 /* A decoded frame: the pages borrow from the codec until it decodes the next. */
 struct graft_frame {
     uint32_t count;

@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "base/catalogue.h"
 #include "base/limits.h"
+#include "format/frame.h"
 
 #define LSN_MAX ((uint64_t)INT64_MAX)
 #define PAGE_KEYS 64U   /* keys asked for in one listing */
@@ -246,6 +247,27 @@ void graft_remote_commit_deinit(struct graft_remote_commit *read)
 {
     graft_commit_deinit(&read->commit);
     graft_buf_deinit(&read->object);
+}
+
+enum graft_rc graft_remote_commit_check(const struct graft_remote *remote,
+                                        const struct graft_remote_commit *read,
+                                        struct graft_err *err)
+{
+    const struct graft_pagemap *map = &read->commit.map;
+    for (uint32_t i = 0; i < map->frame_count; i++) {
+        const struct graft_map_frame *frame = &map->frames[i];
+        const struct graft_object_ref *object = &map->objects[frame->object];
+        if (object->kind != GRAFT_OBJECT_COMMIT || object->commit_lsn != read->commit.lsn)
+            continue;
+        GRAFT_ASSERT(frame->offset + frame->stored_bytes <= read->object.size);
+        enum graft_rc rc =
+            graft_frame_check(read->object.bytes + frame->offset, frame->stored_bytes, err);
+        if (rc != GRAFT_OK)
+            return graft_err_wrap(err, rc, "%s: commit %llu, %u bytes at %llu", remote->url,
+                                  (unsigned long long)read->commit.lsn, frame->stored_bytes,
+                                  (unsigned long long)frame->offset);
+    }
+    return GRAFT_OK;
 }
 
 struct ahead {

@@ -47,6 +47,11 @@ struct graft_remote_commit {
 };
 
 void graft_remote_commit_init(struct graft_remote_commit *read, struct graft_alloc *alloc);
+/* Checks the frames inside it, which its message says nothing of: damaged, its hash is not that of
+ * the commit that was pushed. ECORRUPT naming the commit. */
+GRAFT_MUST_USE enum graft_rc graft_remote_commit_check(const struct graft_remote *remote,
+                                                       const struct graft_remote_commit *read,
+                                                       struct graft_err *err);
 void graft_remote_commit_deinit(struct graft_remote_commit *read);
 /* As graft_remote_newest. The commit that the listing calls the newest is read into `out`
  * (initialised) while it is still being asked whether there is a newer one, which saves a round

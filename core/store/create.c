@@ -11,6 +11,7 @@
 #include "base/cursor.h"
 
 #define DOOR_WAIT_MS 60000U
+#define MEND_WAIT_MS 10000U
 #define BLANK_BASE_BYTES_MAX 4096U /* an empty volume's base is far shorter */
 
 /* ---- Creating ---- */
@@ -166,9 +167,18 @@ static enum graft_rc never_committed(struct graft_store *store, struct graft_err
                          store->directory);
 }
 
+/* Makes all files those of an empty volume with the config in memory, and the config on disk the
+ * same. */
+static enum graft_rc make_anew(struct graft_store *store, struct graft_err *err)
+{
+    GRAFT_TRY(graft_store_format(store, err));
+    GRAFT_TRY(graft_store_recover(store, err));
+    return graft_store_write_config(store, &store->config, err);
+}
+
 /* Under the exclusive open lock. After a failure the config in memory is what it was, and the files
- * follow it again as well as they can, so that the next try finds a volume to work in and does it
- * all again; the config on disk is healed by that, or by the next opener (graft_store_adopt). */
+ * follow it again; where they cannot, `half_changed` says so. The config goes to the disk first,
+ * for the next opener after a crash (graft_store_adopt). */
 static enum graft_rc become(struct graft_store *store, const struct graft_config *config,
                             struct graft_err *err)
 {
@@ -180,6 +190,7 @@ static enum graft_rc become(struct graft_store *store, const struct graft_config
     enum graft_rc rc = graft_config_encode(&store->config, &bytes);
     if (rc == GRAFT_OK)
         rc = graft_config_decode(&before, bytes.bytes, bytes.size, err);
+    bool begun = rc == GRAFT_OK;
     if (rc == GRAFT_OK)
         rc = graft_store_write_config(store, config, err);
     if (rc == GRAFT_OK)
@@ -188,20 +199,28 @@ static enum graft_rc become(struct graft_store *store, const struct graft_config
         rc = graft_store_format(store, err);
     if (rc == GRAFT_OK)
         rc = graft_store_recover(store, err);
-    if (rc != GRAFT_OK && before.page_bytes != 0) {
-        struct graft_err ignored = {0};
-        enum graft_rc undone = graft_store_copy_config(store, &before, &ignored);
+    store->half_changed = false;
+    if (rc != GRAFT_OK && begun) {
+        struct graft_err why = {0};
+        enum graft_rc undone = graft_store_copy_config(store, &before, &why);
         if (undone == GRAFT_OK)
-            undone = graft_store_format(store, &ignored);
-        if (undone == GRAFT_OK)
-            undone = graft_store_recover(store, &ignored);
+            undone = make_anew(store, &why);
+        store->half_changed = undone != GRAFT_OK;
         if (undone != GRAFT_OK)
-            graft_log_write(store->env->log, GRAFT_LOG_ERROR, "%s: %s", store->directory,
-                            ignored.text);
+            graft_log_write(store->env->log, GRAFT_LOG_ERROR, "%s: %s", store->directory, why.text);
     }
     graft_config_deinit(&before);
     graft_buf_deinit(&bytes);
     return rc;
+}
+
+/* Others may come in again. */
+static void share(struct graft_store *store)
+{
+    struct graft_err err = {0};
+    bool granted = false;
+    if (graft_lock_try(store->locks, GRAFT_LOCK_OPEN, false, &granted, &err) != GRAFT_OK)
+        graft_log_write(store->env->log, GRAFT_LOG_ERROR, "%s: %s", store->directory, err.text);
 }
 
 /* Whoever else has the directory open knows the old volume. */
@@ -209,7 +228,7 @@ static enum graft_rc change_volume(struct graft_store *store, const struct graft
                                    struct graft_err *err)
 {
     GRAFT_TRY(graft_store_wait_lock(store, GRAFT_LOCK_DOOR, DOOR_WAIT_MS, err));
-    bool alone = false, granted = false;
+    bool alone = false;
     enum graft_rc rc = graft_lock_try(store->locks, GRAFT_LOCK_OPEN, true, &alone, err);
     if (rc == GRAFT_OK && !alone)
         rc = graft_err_set(err, GRAFT_EBUSY,
@@ -217,19 +236,29 @@ static enum graft_rc change_volume(struct graft_store *store, const struct graft
                            store->directory);
     if (rc == GRAFT_OK)
         rc = never_committed(store, err);
-    bool halfway = false;
-    if (rc == GRAFT_OK) {
+    if (rc == GRAFT_OK)
         rc = become(store, config, err);
-        store->half_changed = halfway = rc != GRAFT_OK;
-    }
-    /* What was left half done is neither volume: nobody may come in before the next try, or an
-     * opener that is alone, has healed it. */
-    struct graft_err ignored = {0};
-    if (alone && !halfway &&
-        graft_lock_try(store->locks, GRAFT_LOCK_OPEN, false, &granted, &ignored) != GRAFT_OK)
-        graft_log_write(store->env->log, GRAFT_LOG_ERROR, "%s: %s", store->directory, ignored.text);
+    /* What was left half done is neither volume: nobody may come in before it is mended. */
+    if (alone && !store->half_changed)
+        share(store);
     graft_lock_release(store->locks, GRAFT_LOCK_DOOR);
     return rc;
+}
+
+enum graft_rc graft_store_mend_volume(struct graft_store *store, struct graft_err *err)
+{
+    /* The fold lock keeps this process's tasks apart; nobody else is in. */
+    GRAFT_TRY(graft_fold_wait(store, MEND_WAIT_MS, err));
+    enum graft_rc rc = store->half_changed ? make_anew(store, err) : GRAFT_OK;
+    if (rc == GRAFT_OK && store->half_changed) {
+        GRAFT_REACHABLE("a change of volume that had failed halfway was mended");
+        store->half_changed = false;
+        share(store);
+    }
+    graft_fold_release(store);
+    return rc == GRAFT_OK ? rc
+                          : graft_err_wrap(err, rc, "%s: its volume was changed in part only",
+                                           store->directory);
 }
 
 enum graft_rc graft_store_configure(struct graft_store *store, const struct graft_config *config,
@@ -328,9 +357,11 @@ static enum graft_rc half_is_blank(struct graft_store *store, unsigned half, boo
     return follows_nothing(store, half, &header, graft_rcur_u64(&cursor), blank, err);
 }
 
-enum graft_rc graft_store_adopt(struct graft_store *store, enum graft_rc foreign,
+enum graft_rc graft_store_adopt(struct graft_store *store, enum graft_rc found,
                                 struct graft_err *err)
 {
+    if (graft_header_load(store, GRAFT_W_HEAD) > 0 || graft_synced_load(store) > 0)
+        return found;
     bool blank[2] = {false, false};
     uint64_t image_bytes = 0;
     struct graft_err local = {0};
@@ -342,5 +373,5 @@ enum graft_rc graft_store_adopt(struct graft_store *store, enum graft_rc foreign
         return graft_err_set(err, rc, "%s", local.text);
     if (image_bytes == 0 && blank[0] && blank[1])
         return graft_store_format(store, err);
-    return foreign;
+    return found;
 }

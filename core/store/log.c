@@ -43,14 +43,7 @@ static enum graft_rc check_header(struct graft_store *store, unsigned half,
                                   const uint8_t bytes[GRAFT_HALF_HEADER_BYTES],
                                   struct graft_half_header *header, struct graft_err *err)
 {
-    enum graft_half_check found =
-        graft_half_header_decode(bytes, store->config.volume.bytes, header);
-    if (found != GRAFT_HALF_OK && store->half_changed)
-        return graft_err_set(err, GRAFT_EIO,
-                             "%s: its volume was changed in part only; pull again, or close it and "
-                             "open it again",
-                             store->directory);
-    switch (found) {
+    switch (graft_half_header_decode(bytes, store->config.volume.bytes, header)) {
     case GRAFT_HALF_OK:
         return GRAFT_OK;
     case GRAFT_HALF_NEWER:

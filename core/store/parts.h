@@ -45,7 +45,7 @@ struct graft_store {
     struct graft_file *files[GRAFT_FILES];
     struct graft_locks *locks; /* open and fold lock, and probes of marks */
     bool fold_busy;            /* a task of this process holds the fold lock */
-    bool half_changed;         /* a change of the volume failed, and nobody else may come in */
+    _Atomic bool half_changed; /* a change of the volume failed, and nobody else may come in */
     uint32_t mark_hint;
     uint64_t half_bytes;       /* GRAFT_LOG_HALF_BYTES; less in tests */
     uint32_t txn_buffer_bytes; /* GRAFT_TXN_BUFFER_BYTES; less in tests */
@@ -504,9 +504,12 @@ GRAFT_MUST_USE enum graft_rc graft_store_write_config(struct graft_store *store,
                                                       struct graft_err *err);
 /* Makes table and log those of an empty volume with the config's id. Exclusive. */
 GRAFT_MUST_USE enum graft_rc graft_store_format(struct graft_store *store, struct graft_err *err);
+/* After a change of the volume that failed halfway: makes the directory an empty volume again. */
+GRAFT_MUST_USE enum graft_rc graft_store_mend_volume(struct graft_store *store,
+                                                     struct graft_err *err);
 /* A volume id that changed, and a crash before all files knew: completes that, when nothing was
- * ever committed; else what `foreign` says. */
-GRAFT_MUST_USE enum graft_rc graft_store_adopt(struct graft_store *store, enum graft_rc foreign,
+ * ever committed; else returns what was `found` wrong. */
+GRAFT_MUST_USE enum graft_rc graft_store_adopt(struct graft_store *store, enum graft_rc found,
                                                struct graft_err *err);
 
 /* ---- sync.c ---- */

@@ -141,6 +141,8 @@ enum graft_rc graft_store_begin(struct graft_store_session *session,
         *out = session->snapshot;
         return GRAFT_OK;
     }
+    if (store->half_changed)
+        GRAFT_TRY(graft_store_mend_volume(store, err));
     if (graft_store_in_doubt(store))
         GRAFT_TRY(graft_store_end_doubt(session, false, err));
     for (unsigned attempt = 0; attempt < FIRST_TRIES_MAX; attempt++) {

@@ -247,7 +247,9 @@ static enum graft_rc open_inside(struct graft_store *store, struct graft_err *er
         return graft_table_check_identity(store, err);
     GRAFT_TRY(check_files(store, err));
     enum graft_rc rc = graft_store_recover(store, err);
-    if (rc == GRAFT_EFOREIGN && (rc = graft_store_adopt(store, rc, err)) == GRAFT_OK)
+    /* The table can have got to the disk before, and the log not at all. */
+    bool half_changed = rc == GRAFT_EFOREIGN || rc == GRAFT_ECORRUPT;
+    if (half_changed && (rc = graft_store_adopt(store, rc, err)) == GRAFT_OK)
         rc = graft_store_recover(store, err);
     GRAFT_TRY(rc);
     bool granted = false;
