@@ -270,7 +270,8 @@ static void publish(struct graft_store_session *session)
                                             .sync = txn->has_sync ? &txn->sync : NULL};
     GRAFT_ALWAYS(graft_header_load(store, GRAFT_W_PUBLISHING) == 0,
                  "one commit is published at a time");
-    graft_header_store(store, GRAFT_W_PUBLISHING_START, txn->start);
+    graft_header_store(store, GRAFT_W_PUBLISHING_START,
+                       txn->start | (txn->durable ? GRAFT_PUBLISHING_DURABLE : 0));
     graft_header_store(store, GRAFT_W_PUBLISHING_CHAIN, graft_header_load(store, GRAFT_W_CHAIN));
     graft_header_store(store, GRAFT_W_PUBLISHING, txn->lsn);
     bool head_first = GRAFT_MUTANT("store: the head is published before the page words");

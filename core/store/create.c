@@ -12,6 +12,8 @@
 
 #define DOOR_WAIT_MS 60000U
 #define MEND_WAIT_MS 10000U
+/* Header, base, a record and its payload, each of 64 bytes at least. */
+#define COMMITTED_HALF_BYTES_MIN 256U
 #define BLANK_BASE_BYTES_MAX 4096U /* an empty volume's base is far shorter */
 
 /* ---- Creating ---- */
@@ -84,20 +86,24 @@ enum graft_rc graft_store_format(struct graft_store *store, struct graft_err *er
         graft_header_store(store, i, 0);
     graft_table_set_identity(store);
     graft_header_store(store, GRAFT_W_PAGE_BYTES, store->config.page_bytes);
-    graft_header_store(store, GRAFT_W_CLEAN,
-                       graft_checked_word(1, store->volume_seed, GRAFT_W_CLEAN));
-    enum graft_rc rc = graft_half_begin(store, 0, 1, 1, &base, err);
+    enum graft_rc rc = GRAFT_OK;
+    for (unsigned i = 0; i < GRAFT_FILES && rc == GRAFT_OK; i++)
+        rc = graft_file_truncate(store->files[i], 0, err);
     if (rc == GRAFT_OK)
-        rc = graft_file_truncate(store->files[1], 0, err);
-    if (rc == GRAFT_OK)
-        rc = graft_file_truncate(store->files[GRAFT_FILE_IMAGE], 0, err);
+        rc = graft_half_begin(store, 0, 1, 1, &base, err);
     if (rc == GRAFT_OK)
         rc = graft_map_resize(store->map, GRAFT_TABLE_HEADER_BYTES, err);
     store->table_bytes = 0;
     for (unsigned i = 0; i < GRAFT_FILES && rc == GRAFT_OK; i++)
         rc = graft_file_sync(store->files[i], err);
+    /* Nobody may take it for closed in order before all of it is on the disk. */
+    if (rc == GRAFT_OK)
+        graft_header_store(store, GRAFT_W_CLEAN,
+                           graft_checked_word(1, store->volume_seed, GRAFT_W_CLEAN));
     if (rc == GRAFT_OK)
         rc = graft_map_sync(store->map, 0, 0, err);
+    if (rc != GRAFT_OK)
+        graft_header_store(store, GRAFT_W_CLEAN, 0);
     graft_log_base_deinit(&base);
     return rc;
 }
@@ -347,8 +353,11 @@ static enum graft_rc half_is_blank(struct graft_store *store, unsigned half, boo
 {
     uint8_t bytes[GRAFT_HALF_HEADER_BYTES] = {0};
     size_t got = 0;
+    uint64_t file_bytes = 0;
+    GRAFT_TRY(graft_file_size(store->files[half], &file_bytes, err));
     GRAFT_TRY(graft_file_read(store->files[half], 0, bytes, sizeof bytes, &got, err));
-    *blank = all_zeros(bytes, sizeof bytes);
+    /* What is too short for a commit may be a header that was written in part. */
+    *blank = file_bytes < COMMITTED_HALF_BYTES_MIN || all_zeros(bytes, sizeof bytes);
     struct graft_half_header header;
     if (*blank || graft_half_header_decode(bytes, bytes + 16, &header) != GRAFT_HALF_OK)
         return GRAFT_OK;

@@ -116,6 +116,8 @@ enum graft_table_word {
 };
 
 #define GRAFT_PUBLISHING_NOTE UINT64_MAX
+/* Beside the place in GRAFT_W_PUBLISHING_START: the commit was synced before. */
+#define GRAFT_PUBLISHING_DURABLE UINT64_C(1)
 
 enum graft_half_word {
     GRAFT_HALF_GENERATION = 0,

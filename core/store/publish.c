@@ -146,6 +146,8 @@ enum graft_rc graft_publish_finish(struct graft_store *store, struct graft_err *
     struct graft_scan scan;
     graft_scan_half(&scan, store, half, &header, note ? head : lsn - 1);
     uint64_t start = graft_header_load(store, GRAFT_W_PUBLISHING_START);
+    bool durable = (start & GRAFT_PUBLISHING_DURABLE) != 0;
+    start &= ~GRAFT_PUBLISHING_DURABLE;
     scan.offset = start;
     scan.chain = graft_header_load(store, GRAFT_W_PUBLISHING_CHAIN);
 
@@ -164,6 +166,8 @@ enum graft_rc graft_publish_finish(struct graft_store *store, struct graft_err *
         publication.chain = scan.chain;
         publication.sync = payload.has_sync ? &payload.sync : NULL;
         graft_publish_head(store, &publication);
+        if (durable && graft_header_load(store, GRAFT_W_POISON) == 0)
+            graft_synced_store(store, lsn);
     }
     graft_commit_payload_deinit(&payload);
     graft_scan_deinit(&scan);
