@@ -289,6 +289,11 @@ static int run_statement(struct workload_session *session, const struct text *te
     return SQLITE_OK;
 }
 
+static bool begins_with(const struct text *text, const char *words)
+{
+    return strncmp(text->bytes, words, strlen(words)) == 0;
+}
+
 static int transact(struct workload_session *session)
 {
     bool writes = !workload_once_in(session->client, 5);
@@ -296,12 +301,17 @@ static int transact(struct workload_session *session)
     if (rc != SQLITE_OK)
         return rc;
     uint64_t count = 1 + workload_below(session->client, STATEMENTS_MAX);
+    bool made_document = false;
     for (uint64_t i = 0; i < count && rc == SQLITE_OK; i++) {
         struct text text = {.client = session->client};
         if (writes)
             say_statement(&text);
         else
             say_query(&text);
+        /* SQLite 3.40 forgets to forget what FTS5 has yet to write to a table that is undone. */
+        if (made_document && begins_with(&text, "ROLLBACK TO"))
+            continue;
+        made_document |= begins_with(&text, "CREATE VIRTUAL TABLE");
         rc = run_statement(session, &text);
     }
     if (rc == SQLITE_OK && workload_once_in(session->client, 12)) {

@@ -193,7 +193,11 @@ enum graft_rc graft_store_prepare(struct graft_store_session *session,
     struct graft_buf payload;
     graft_buf_init(&payload, store->env->alloc);
     enum graft_rc rc = GRAFT_OK;
-    if (pull && !txn->fold_held) {
+    /* Volume and page size are fixed from the first commit on: the config that says so may have
+     * been put there by a process that died before its name was durable. */
+    if (txn->lsn == 1)
+        rc = graft_disk_sync_directory(store->env->disk, store->directory, err);
+    if (rc == GRAFT_OK && pull && !txn->fold_held) {
         /* No version of before may be installed while the words are looked at. */
         rc = graft_fold_wait(store, FOLD_WAIT_MS, err);
         txn->fold_held = rc == GRAFT_OK;
