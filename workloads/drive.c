@@ -199,13 +199,21 @@ static bool is_beyond_use(int rc)
            primary == SQLITE_CANTOPEN;
 }
 
+/* What makes SQLite roll back by itself, amid whatever runs. */
+static bool is_of_the_system(int rc)
+{
+    int primary = rc & 0xff;
+    return primary == SQLITE_IOERR || primary == SQLITE_NOMEM || primary == SQLITE_FULL;
+}
+
 /* After a failure: waits, longer each time, and opens the database again when it goes on, or was
  * never open. Returns what that came to; `*gives_up` when it was tried often enough. */
 static int recover(struct life *life, int rc, bool *gives_up)
 {
     think(life, BACK_OFF_MS << (life->failures < 4 ? life->failures : 4));
     life->failures++;
-    bool again = is_beyond_use(rc) || life->failures >= FAILURES_BEFORE_REOPENING;
+    bool worn = life->session.uses_fts5 && is_of_the_system(rc);
+    bool again = is_beyond_use(rc) || worn || life->failures >= FAILURES_BEFORE_REOPENING;
     if (!again && life->is_open)
         return SQLITE_OK;
     *gives_up = life->reopenings >= REOPENINGS_MAX;

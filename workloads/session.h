@@ -38,6 +38,9 @@ struct workload_session {
     bool steps_lost; /* memory was short for a step: the transaction must not commit */
     bool push_in_doubt;
     bool diverged; /* the verb that failed last named the reset as the way out */
+    /* It used FTS5, which keeps totals of a table that it could not read (SQLite 3.40): after an
+     * error of the system only a new connection is to be relied on. */
+    bool uses_fts5;
 };
 
 /* ---- Draws ---- */

@@ -277,6 +277,7 @@ static int run_statement(struct workload_session *session, const struct text *te
 {
     int code = SQLITE_OK;
     uint64_t hash = 0;
+    session->uses_fts5 |= strstr(text->bytes, " doc") != NULL;
     workload_sql_run(session->db, text->bytes, text->size, &code, &hash);
     if (!workload_sql_is_logical(session->db, code))
         return code == SQLITE_ERROR ? SQLITE_IOERR : workload_judge(session, code, text->bytes);

@@ -592,19 +592,41 @@ static enum graft_rc adopt_clean(struct recovery *self, struct graft_err *err)
     return set_header(self, err);
 }
 
+/* Whether the half that the mark of an orderly close names is as that left it. A commit in it tells
+ * that the mark had been taken off, and that a disk lied about it. */
+static enum graft_rc is_left_in_order(struct recovery *self, bool *in_order, struct graft_err *err)
+{
+    struct graft_store *store = self->store;
+    struct half_state *newest = &self->newest;
+    uint64_t clean = 0;
+    *in_order = graft_checked_word_value(graft_header_load(store, GRAFT_W_CLEAN),
+                                         store->volume_seed, GRAFT_W_CLEAN, &clean) &&
+                clean == newest->header.generation && !self->older_lives;
+    if (!*in_order)
+        return GRAFT_OK;
+    struct graft_scan scan;
+    struct graft_record record;
+    const uint8_t *bytes = NULL;
+    bool found = false;
+    graft_scan_half(&scan, store, newest->half, &newest->header, newest->base.lsn);
+    enum graft_rc rc = graft_scan_next(&scan, &record, &bytes, &found, err);
+    graft_scan_deinit(&scan);
+    *in_order = !found;
+    return rc;
+}
+
 enum graft_rc graft_store_recover(struct graft_store *store, struct graft_err *err)
 {
     struct recovery self;
     recovery_init(&self, store);
     enum graft_rc rc = read_halves(&self, err);
-    uint64_t clean = 0;
+    bool in_order = false;
     if (rc == GRAFT_OK) {
-        bool is_clean = graft_checked_word_value(graft_header_load(store, GRAFT_W_CLEAN),
-                                                 store->volume_seed, GRAFT_W_CLEAN, &clean) &&
-                        clean == self.newest.header.generation && !self.older_lives;
         graft_header_store(store, GRAFT_W_PAGE_BYTES, store->config.page_bytes);
         graft_header_store(store, GRAFT_W_MARKED_DIRTY, 0);
-        rc = is_clean ? adopt_clean(&self, err) : recover(&self, err);
+        rc = is_left_in_order(&self, &in_order, err);
+        if (rc == GRAFT_OK)
+            rc = in_order ? adopt_clean(&self, err) : recover(&self, err);
     }
     recovery_deinit(&self);
     return rc;
