@@ -101,6 +101,10 @@ static enum graft_rc install_locked(struct install *self, uint64_t resolved_lsn,
     GRAFT_TRY(wants_version(self, &wants, &lsn, err));
     if (!wants || !readers_agree(self, lsn))
         return GRAFT_OK;
+    /* Should the end of the log rot, something must tell that the pull which the page belongs to
+     * was there: the image would be ahead of what is left. */
+    if (graft_header_load(store, GRAFT_W_PULLED) > graft_header_load(store, GRAFT_W_KEPT))
+        GRAFT_TRY(graft_table_sync_header(store, err));
     return put_into_image(self, installed, err);
 }
 

@@ -37,6 +37,7 @@ void graft_publish_head(struct graft_store *store, const struct graft_publicatio
     if (publication->sync != NULL) {
         sync = *publication->sync;
         graft_sync_words_store(store, &sync);
+        graft_header_store(store, GRAFT_W_PULLED, publication->lsn);
         /* A remote that goes back would leave readers below the floor for ever. */
         if (graft_header_load(store, GRAFT_W_REMOTE_FLOOR) > sync.remote_lsn)
             graft_header_store(store, GRAFT_W_REMOTE_FLOOR, sync.remote_lsn);

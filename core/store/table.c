@@ -169,7 +169,10 @@ enum graft_rc graft_table_reserve(struct graft_store *store, uint32_t page, stru
 static enum graft_rc sync_range(struct graft_store *store, uint64_t offset, uint64_t bytes,
                                 struct graft_err *err)
 {
+    uint64_t synced = graft_synced_load(store);
     enum graft_rc rc = graft_map_sync(store->map, offset, bytes, err);
+    if (rc == GRAFT_OK && offset == 0)
+        graft_header_raise(store, GRAFT_W_KEPT, synced);
     /* The system may call the words clean now that it failed to write; see graft_table_mend. */
     GRAFT_SOMETIMES(rc != GRAFT_OK, "a sync of the table failed");
     if (rc != GRAFT_OK) {

@@ -44,9 +44,10 @@ void model_deinit(struct model *model)
 {
     for (unsigned i = 0; i < MODEL_SESSIONS; i++)
         graft_store_session_close(model->sessions[i].session);
+    /* The close is an operation too, in which a crash is tried. */
+    kit_deinit(&model->kit);
     free(model->remotes);
     free(model->history);
-    kit_deinit(&model->kit);
 }
 
 void model_reopen(struct model *model, bool crash)
