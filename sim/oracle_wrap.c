@@ -364,10 +364,10 @@ WRAP(enum graft_rc, graft_store_install, struct graft_store *store, uint32_t pag
     return rc;
 }
 
-WRAP(enum graft_rc, graft_store_forget, struct graft_store *store, uint32_t page,
+WRAP(enum graft_rc, graft_store_forget, struct graft_store *store, uint32_t page, uint64_t lsn,
      struct graft_err *err)
 {
-    enum graft_rc rc = __real_graft_store_forget(store, page, err);
+    enum graft_rc rc = __real_graft_store_forget(store, page, lsn, err);
     struct sim_oracle *oracle = oracle_current();
     if (oracle != NULL)
         oracle_page_forgotten(oracle, store, page);

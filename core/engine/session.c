@@ -119,7 +119,9 @@ static enum graft_rc give_up_rotten(struct graft_session *session, uint32_t page
     struct graft_err refused = {0};
     if (graft_volume_remote(volume) == NULL)
         return GRAFT_ECORRUPT;
-    enum graft_rc rc = graft_store_forget(volume->store, page, &refused);
+    struct graft_store_snapshot snapshot = {0};
+    (void)graft_store_pinned(session->store, &snapshot);
+    enum graft_rc rc = graft_store_forget(volume->store, page, snapshot.lsn, &refused);
     if (rc == GRAFT_EINVAL)
         return GRAFT_ECORRUPT;
     if (rc != GRAFT_OK)

@@ -141,7 +141,8 @@ static enum graft_rc refuse(struct graft_store *store, uint32_t page, const char
                          store->directory, why);
 }
 
-static enum graft_rc forget_locked(struct graft_store *store, uint32_t page, struct graft_err *err)
+static enum graft_rc forget_locked(struct graft_store *store, uint32_t page, uint64_t lsn,
+                                   struct graft_err *err)
 {
     uint64_t head = graft_header_load(store, GRAFT_W_HEAD);
     struct graft_store_snapshot snapshot;
@@ -151,7 +152,11 @@ static enum graft_rc forget_locked(struct graft_store *store, uint32_t page, str
     if (graft_word_valid(word) && graft_word_place(word) != 0) {
         struct graft_found found;
         GRAFT_TRY(graft_store_lookup(store, page, head, NULL, &found, err));
-        if (found.kind == GRAFT_FOUND_LOG && found.record == GRAFT_RECORD_REMOTE)
+        bool remote = found.kind == GRAFT_FOUND_LOG && found.record == GRAFT_RECORD_REMOTE;
+        if (remote && found.lsn > lsn)
+            return refuse(store, page, "an older version is damaged, which was never the remote's",
+                          err);
+        if (remote)
             return GRAFT_OK;
         return refuse(store, page, "its newest version stands in the log alone", err);
     }
@@ -181,13 +186,14 @@ static enum graft_rc forget_locked(struct graft_store *store, uint32_t page, str
     return graft_table_sync(store, page, page, err);
 }
 
-enum graft_rc graft_store_forget(struct graft_store *store, uint32_t page, struct graft_err *err)
+enum graft_rc graft_store_forget(struct graft_store *store, uint32_t page, uint64_t lsn,
+                                 struct graft_err *err)
 {
     if (page == 0 || page > graft_header_load(store, GRAFT_W_HIGHEST))
         return refuse(store, page, "there is no such page", err);
     GRAFT_TRY(graft_table_mark_dirty(store, err));
     GRAFT_TRY(graft_fold_wait(store, FORGET_WAIT_MS, err));
-    enum graft_rc rc = forget_locked(store, page, err);
+    enum graft_rc rc = forget_locked(store, page, lsn, err);
     graft_fold_release(store);
     return rc;
 }

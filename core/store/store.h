@@ -188,12 +188,13 @@ GRAFT_MUST_USE enum graft_rc graft_store_install(struct graft_store *store, uint
                                                  struct graft_err *err);
 /* Every published commit is on stable storage after it. Needs no lock of the caller. */
 GRAFT_MUST_USE enum graft_rc graft_store_flush(struct graft_store *store, struct graft_err *err);
-/* Forgets the held version of a page whose image is rotten, so that it is fetched again. EINVAL
- * when the page is in the ahead set or its newest version stands in the log (then only the log has
- * it); EBUSY while a snapshot is pinned that does not know the newest remote LSN yet (one pinned
- * later asks the remote for the right version), or another process folds for long. */
+/* Forgets the held version of a page that a reader at `lsn` found rotten, so that it is fetched
+ * again. EINVAL when the page is in the ahead set, its newest version stands in the log (then only
+ * the log has it), or what the reader sees is older than the remote's; EBUSY while a snapshot is
+ * pinned that does not know the newest remote LSN yet (one pinned later asks the remote for the
+ * right version), or another process folds for long. */
 GRAFT_MUST_USE enum graft_rc graft_store_forget(struct graft_store *store, uint32_t page,
-                                                struct graft_err *err);
+                                                uint64_t lsn, struct graft_err *err);
 
 enum graft_store_page { GRAFT_STORE_MISSING, GRAFT_STORE_HELD };
 /* Whether the page's newest version is held; no I/O for most pages. */

@@ -89,7 +89,7 @@ static void check_page(struct model *model, struct graft_store_session *session,
     enum graft_rc rc = graft_store_read(session, page, bytes, &got, &err);
     /* An installed page is not synced: the power may have taken it, and it is fetched again. */
     if (rc == GRAFT_ECORRUPT && model->power != NULL && !state->ahead[page] && remote_lsn > 0) {
-        rc = graft_store_forget(model->kit.store, page, &model->kit.err);
+        rc = graft_store_forget(model->kit.store, page, UINT64_MAX, &model->kit.err);
         /* Not for an old snapshot below a newer local version. */
         if (rc == GRAFT_EINVAL && state->lsn < model->head.lsn && model->head.ahead[page])
             return;
@@ -178,7 +178,7 @@ static void check_crashed_page(struct model *model, struct kit *kit,
     struct graft_err err = {0};
     enum graft_rc rc = graft_store_read(session, page, bytes, &got, &err);
     if (rc == GRAFT_ECORRUPT && !state->ahead[page] && remote_lsn > 0) {
-        expect_ok(graft_store_forget(kit->store, page, &kit->err), &kit->err);
+        expect_ok(graft_store_forget(kit->store, page, UINT64_MAX, &kit->err), &kit->err);
         rc = GRAFT_ENOTHELD;
     }
     if (rc == GRAFT_ENOTHELD) {
@@ -561,7 +561,7 @@ static void forget(struct model *model)
     if (model->head.page_count == 0)
         return;
     uint32_t page = 1 + (uint32_t)kit_below(&model->random, model->head.page_count);
-    enum graft_rc rc = graft_store_forget(model->kit.store, page, &model->kit.err);
+    enum graft_rc rc = graft_store_forget(model->kit.store, page, UINT64_MAX, &model->kit.err);
     cr_assert(rc == GRAFT_OK || rc == GRAFT_EINVAL || rc == GRAFT_EBUSY, "%s", model->kit.err.text);
     cr_assert(rc != GRAFT_OK || !model->head.ahead[page]);
 }

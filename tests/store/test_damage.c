@@ -139,7 +139,7 @@ static void look(struct sample *sample, const char *where)
         cr_assert(rc != GRAFT_ECORRUPT || strstr(err.text, number) != NULL, "%s", err.text);
         /* What the remote has can be fetched again; what only we had cannot be given up. */
         if (rc == GRAFT_ECORRUPT) {
-            rc = graft_store_forget(kit->store, page, &err);
+            rc = graft_store_forget(kit->store, page, UINT64_MAX, &err);
             cr_assert(rc != GRAFT_OK || !sample->ahead[page], "%s: page %u forgotten", where, page);
         }
     }

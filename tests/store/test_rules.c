@@ -360,18 +360,18 @@ Test(rules, only_what_the_remote_has_can_be_forgotten)
     pull_pages(&kit, 1, 4, 3);
     cr_assert(install(&kit, 1, 3, 2, 30));
     kit_commit(&kit, 2, 1, 50);
-    expect_ok(graft_store_forget(kit.store, 1, &kit.err), &kit.err);
-    expect_rc(graft_store_forget(kit.store, 2, &kit.err), GRAFT_EINVAL, &kit.err);
+    expect_ok(graft_store_forget(kit.store, 1, UINT64_MAX, &kit.err), &kit.err);
+    expect_rc(graft_store_forget(kit.store, 2, UINT64_MAX, &kit.err), GRAFT_EINVAL, &kit.err);
     expect_ok(graft_store_fold(kit.store, &kit.err), &kit.err);
-    expect_rc(graft_store_forget(kit.store, 2, &kit.err), GRAFT_EINVAL, &kit.err);
+    expect_rc(graft_store_forget(kit.store, 2, UINT64_MAX, &kit.err), GRAFT_EINVAL, &kit.err);
     struct graft_store_session *old = kit_session(&kit);
     struct graft_store_snapshot snapshot;
     expect_ok(graft_store_begin(old, &snapshot, &kit.err), &kit.err);
     note(&kit, 4, 2, 0);
     /* A reader that would ask the remote for what it had before the push. */
-    expect_rc(graft_store_forget(kit.store, 2, &kit.err), GRAFT_EBUSY, &kit.err);
+    expect_rc(graft_store_forget(kit.store, 2, UINT64_MAX, &kit.err), GRAFT_EBUSY, &kit.err);
     graft_store_session_close(old);
-    expect_ok(graft_store_forget(kit.store, 2, &kit.err), &kit.err);
+    expect_ok(graft_store_forget(kit.store, 2, UINT64_MAX, &kit.err), &kit.err);
     struct graft_store_session *session = kit_session(&kit);
     expect_ok(graft_store_begin(session, &snapshot, &kit.err), &kit.err);
     kit_expect_not_held(&kit, session, 1);
