@@ -353,6 +353,28 @@ Test(rules, a_pull_keeps_installs_of_the_version_before_out)
 
 /* ---- Forgetting, resetting ---- */
 
+Test(rules, a_reader_of_a_version_that_a_reset_dropped_has_nothing_fetched_for_it)
+{
+    struct kit kit;
+    kit_init(&kit, NULL);
+    pull_pages(&kit, 1, 4, 3);
+    kit_commit(&kit, 2, 1, 50);
+    struct graft_store_session *old = kit_session(&kit);
+    struct graft_store_snapshot snapshot;
+    expect_ok(graft_store_begin(old, &snapshot, &kit.err), &kit.err);
+    struct graft_store_session *session = kit_session(&kit);
+    expect_ok(graft_store_write_begin(session, &kit.err), &kit.err);
+    expect_ok(graft_store_write_remote(session, 2, &kit.err), &kit.err);
+    kit_pull(&kit, session, 3);
+    graft_store_session_close(session);
+    /* Its page 2 stands in the log alone; whoever begins now can have the remote's. */
+    expect_rc(graft_store_forget(kit.store, 2, snapshot.lsn, &kit.err), GRAFT_EINVAL, &kit.err);
+    expect_ok(graft_store_forget(kit.store, 2, snapshot.lsn + 1, &kit.err), &kit.err);
+    kit_expect(&kit, old, 2, 50);
+    graft_store_session_close(old);
+    kit_deinit(&kit);
+}
+
 Test(rules, only_what_the_remote_has_can_be_forgotten)
 {
     struct kit kit;
