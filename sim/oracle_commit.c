@@ -463,7 +463,7 @@ void oracle_published(struct sim_oracle *oracle, struct oracle_session *session,
     oracle_changes_begin(&session->changes, session->snapshot.page_count);
 }
 
-void oracle_rolled_back(struct oracle_session *session, bool voided)
+void oracle_rolled_back(struct sim_oracle *oracle, struct oracle_session *session, bool voided)
 {
     struct oracle_commit *commit = session->commit;
     session->commit = NULL;
@@ -471,7 +471,8 @@ void oracle_rolled_back(struct oracle_session *session, bool voided)
         oracle_changes_begin(&session->changes, session->snapshot.page_count);
     if (commit == NULL)
         return;
-    if (voided)
+    /* A disk that lied about the sync of a void can bring the commit back. */
+    if (voided && !oracle_forgives_loss(oracle))
         drop_commit(session->replica, commit);
     else
         commit->abandoned = true;

@@ -178,7 +178,7 @@ void oracle_prepared(struct oracle_session *session, bool durable);
 void oracle_publish_starts(struct sim_oracle *oracle, struct oracle_session *session);
 void oracle_published(struct sim_oracle *oracle, struct oracle_session *session,
                       const struct graft_store_snapshot *after);
-void oracle_rolled_back(struct oracle_session *session, bool voided);
+void oracle_rolled_back(struct sim_oracle *oracle, struct oracle_session *session, bool voided);
 /* Whether a page may be damaged to this session though nothing but a crash happened: installs are
  * not synced, and what the crash took of them is fetched again only for readers of the newest state
  * (the store does not know whether an older snapshot's version is the remote's), and not when

@@ -231,7 +231,7 @@ WRAP(enum graft_rc, graft_store_rollback, struct graft_store_session *session,
     enum graft_rc rc = __real_graft_store_rollback(session, err);
     struct oracle_session *known = watched(session);
     if (known != NULL)
-        oracle_rolled_back(known, rc == GRAFT_OK);
+        oracle_rolled_back(oracle_current(), known, rc == GRAFT_OK);
     return rc;
 }
 
