@@ -229,6 +229,31 @@ static struct oracle_truth *either(struct sim_oracle *oracle, struct oracle_trut
     return total == 0 ? NULL : oracle_truth_either(oracle, truths, total);
 }
 
+/* One of these is the newest state, and which is not known. Where some are pulls, nothing is asked
+ * of it that holds only if it were a local commit, or only if it were a pull. */
+static void join_one_of(struct sim_oracle *oracle, struct oracle_replica *replica,
+                        struct oracle_commit **found, uint32_t count, struct oracle_truth *truth)
+{
+    struct oracle_commit *local = NULL;
+    uint64_t pushed_lsn = 0;
+    bool resets = false;
+    for (uint32_t i = 0; i < count; i++) {
+        if (found[i]->object == NULL)
+            local = found[i];
+        else if (pushed_lsn < found[i]->pushed_lsn)
+            pushed_lsn = found[i]->pushed_lsn;
+        resets |= found[i]->resets;
+    }
+    join_line(oracle, replica, local == NULL ? found[0] : local, truth);
+    if (local == NULL || pushed_lsn == 0)
+        return;
+    state_at(replica, local->lsn)->is_local = false;
+    if (replica->pushed_max < pushed_lsn)
+        replica->pushed_max = pushed_lsn;
+    if (resets)
+        replica->reset_serial = oracle->serial;
+}
+
 /* Somebody begins at a commit of which nobody has said yet that it counts. */
 static bool adopt(struct sim_oracle *oracle, struct oracle_replica *replica, uint64_t lsn)
 {
@@ -237,7 +262,7 @@ static bool adopt(struct sim_oracle *oracle, struct oracle_replica *replica, uin
     if (count == 0)
         return false;
     struct oracle_truth *truth = either(oracle, NULL, found, count);
-    join_line(oracle, replica, found[0], truth);
+    join_one_of(oracle, replica, found, count, truth);
     for (uint32_t i = 1; i < count; i++)
         change_pages(replica, found[i], oracle->serial);
     for (uint32_t i = 0; i < count; i++)
@@ -265,7 +290,7 @@ static bool settle_crash(struct sim_oracle *oracle, struct oracle_replica *repli
         state_at(replica, lsn)->truth = truth;
         replica->head = lsn;
     } else {
-        join_line(oracle, replica, found[0], truth);
+        join_one_of(oracle, replica, found, count, truth);
         oracle->counts.adopted++;
     }
     for (uint32_t i = 0; i < count; i++)
