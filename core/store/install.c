@@ -152,14 +152,13 @@ static enum graft_rc forget_locked(struct graft_store *store, uint32_t page, uin
     if (graft_word_valid(word) && graft_word_place(word) != 0) {
         struct graft_found found;
         GRAFT_TRY(graft_store_lookup(store, page, head, NULL, &found, err));
-        bool remote = found.kind == GRAFT_FOUND_LOG && found.record == GRAFT_RECORD_REMOTE;
-        /* Whether the version before was the remote's too is not known any more. */
-        if (remote && found.lsn > lsn)
+        /* Whether the version before was the remote's is not known any more. */
+        if (found.kind == GRAFT_FOUND_LOG && found.lsn > lsn)
             return graft_err_set(err, GRAFT_EBUSY,
                                  "page %u of %s: what an older snapshot sees of it is damaged; "
                                  "begin a new transaction",
                                  page, store->directory);
-        if (remote)
+        if (found.kind == GRAFT_FOUND_LOG && found.record == GRAFT_RECORD_REMOTE)
             return GRAFT_OK;
         return refuse(store, page, "its newest version stands in the log alone", err);
     }
