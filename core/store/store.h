@@ -190,7 +190,7 @@ GRAFT_MUST_USE enum graft_rc graft_store_install(struct graft_store *store, uint
 GRAFT_MUST_USE enum graft_rc graft_store_flush(struct graft_store *store, struct graft_err *err);
 /* Forgets the held version of a page that a reader at `lsn` found rotten, so that it is fetched
  * again. EINVAL when the page is in the ahead set or its newest version stands in the log (then
- * only the log has it); EBUSY when the reader sees an older version than the remote's, while a
+ * only the log has it); EBUSY when the reader sees an older version than the newest, while a
  * snapshot is pinned that does not know the newest remote LSN yet (one pinned later asks the remote
  * for the right version), or another process folds for long. */
 GRAFT_MUST_USE enum graft_rc graft_store_forget(struct graft_store *store, uint32_t page,
