@@ -1,6 +1,7 @@
-/* Memory of a process: blocks of the host's allocator, tied together so that a process that dies
- * gives all of them back, and counted so that one that ends shows what it kept. The host's
- * allocator stays below, because the address sanitizer then sees every block. */
+/* Memory of a process: blocks, tied together so that a process that dies gives all of them back, and
+ * counted so that one that ends shows what it kept. Below are the pool's cells, which cost a third
+ * of what malloc does; large blocks are malloc's, and so is every block under the address
+ * sanitizer, which then sees it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,9 +34,58 @@ static void release(struct graft_alloc *alloc, void *memory)
 
 const struct graft_alloc_ops sim_alloc_ops = {.resize = resize, .release = release};
 
-void sim_heap_init(struct sim_heap *heap, struct sim_process *process)
+/* ---- Where blocks come from. */
+
+static bool is_cell(const struct sim_heap *heap, size_t bytes)
 {
-    *heap = (struct sim_heap){.alloc.ops = &sim_alloc_ops, .process = process};
+#ifdef SIM_HAS_ASAN
+    (void)heap;
+    (void)bytes;
+    return false;
+#else
+    return heap->pool != NULL && bytes <= SIM_CELL_BYTES_MAX - sizeof(struct block);
+#endif
+}
+
+static struct block *take(struct sim_heap *heap, size_t bytes)
+{
+    size_t total = sizeof(struct block) + bytes;
+    struct block *block = is_cell(heap, bytes) ? sim_cell_take(heap->pool, total) : malloc(total);
+    GRAFT_ASSERT(block != NULL);
+    return block;
+}
+
+static void give(struct block *block)
+{
+    if (is_cell(block->heap, block->bytes))
+        sim_cell_give(block->heap->pool, block, sizeof *block + block->bytes);
+    else
+        free(block);
+}
+
+/* `block` is in no list. */
+static struct block *take_another(struct sim_heap *heap, struct block *block, size_t bytes)
+{
+    bool was_cell = is_cell(heap, block->bytes);
+    if (!was_cell && !is_cell(heap, bytes)) {
+        block = realloc(block, sizeof *block + bytes);
+        GRAFT_ASSERT(block != NULL);
+        return block;
+    }
+    if (was_cell && is_cell(heap, bytes) &&
+        sim_cells_are_alike(sizeof *block + block->bytes, sizeof *block + bytes))
+        return block;
+    struct block *other = take(heap, bytes);
+    memcpy(other + 1, block + 1, block->bytes < bytes ? block->bytes : bytes);
+    give(block);
+    return other;
+}
+
+/* ---- Heaps. */
+
+void sim_heap_init(struct sim_heap *heap, struct sim_pool *pool, struct sim_process *process)
+{
+    *heap = (struct sim_heap){.alloc.ops = &sim_alloc_ops, .pool = pool, .process = process};
     sim_list_init(&heap->blocks);
 }
 
@@ -45,7 +95,7 @@ void sim_heap_deinit(struct sim_heap *heap)
     while (at != &heap->blocks) {
         struct block *block = SIM_CONTAINER(at, struct block, link);
         at = at->next;
-        free(block);
+        give(block);
     }
     sim_list_init(&heap->blocks);
     heap->live_blocks = heap->live_bytes = 0;
@@ -73,16 +123,18 @@ void *sim_heap_resize(struct sim_heap *heap, void *old, size_t bytes)
     if (bytes > SIZE_MAX - sizeof *block || (heap->process != NULL && fails(heap)))
         return NULL;
     size_t old_bytes = block == NULL ? 0 : block->bytes;
-    if (block != NULL)
-        sim_list_remove(&block->link);
-    struct block *larger = realloc(block, sizeof *block + bytes);
-    GRAFT_ASSERT(larger != NULL);
-    larger->heap = heap;
-    larger->bytes = bytes;
-    sim_list_append(&heap->blocks, &larger->link);
     heap->live_blocks += block == NULL;
     heap->live_bytes += bytes - old_bytes;
-    return larger + 1;
+    if (block == NULL) {
+        block = take(heap, bytes);
+    } else {
+        sim_list_remove(&block->link);
+        block = take_another(heap, block, bytes);
+    }
+    block->heap = heap;
+    block->bytes = bytes;
+    sim_list_append(&heap->blocks, &block->link);
+    return block + 1;
 }
 
 void sim_heap_release(void *memory)
@@ -93,7 +145,7 @@ void sim_heap_release(void *memory)
     block->heap->live_blocks--;
     block->heap->live_bytes -= block->bytes;
     sim_list_remove(&block->link);
-    free(block);
+    give(block);
 }
 
 size_t sim_heap_size(const void *memory)

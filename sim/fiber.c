@@ -9,15 +9,7 @@
 #include "base/assert.h"
 #include "sim/parts.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define HAS_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAS_ASAN 1
-#endif
-#endif
-
-#ifdef HAS_ASAN
+#ifdef SIM_HAS_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #define STACK_BYTES (1024U << 10) /* instrumented frames are several times as large */
@@ -28,7 +20,7 @@
 
 static void start_switch(struct sim_context *from, const struct sim_context *to)
 {
-#ifdef HAS_ASAN
+#ifdef SIM_HAS_ASAN
     __sanitizer_start_switch_fiber(&from->fake_stack, to->stack_bottom, to->stack_bytes);
 #else
     (void)from;
@@ -38,7 +30,7 @@ static void start_switch(struct sim_context *from, const struct sim_context *to)
 
 static void finish_switch(struct sim_context *self)
 {
-#ifdef HAS_ASAN
+#ifdef SIM_HAS_ASAN
     __sanitizer_finish_switch_fiber(self->fake_stack, NULL, NULL);
 #else
     (void)self;
@@ -47,7 +39,7 @@ static void finish_switch(struct sim_context *self)
 
 void sim_context_init_main(struct sim_context *context)
 {
-#ifdef HAS_ASAN
+#ifdef SIM_HAS_ASAN
     /* Where the thread's own stack lies is learnt from a switch that is none. */
     const void *bottom = NULL;
     size_t bytes = 0;
@@ -134,7 +126,7 @@ struct sim_stack *sim_stack_take(struct sim_pool *pool, void (*run)(void *arg), 
 
 void sim_stack_give(struct sim_pool *pool, struct sim_stack *stack)
 {
-#ifdef HAS_ASAN
+#ifdef SIM_HAS_ASAN
     /* What the frames that were cut off had marked. */
     __asan_unpoison_memory_region((char *)stack->mapping + GUARD_BYTES, STACK_BYTES);
 #endif

@@ -15,9 +15,19 @@
 #include "sim/trace.h"
 #include "sim/world.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define SIM_HAS_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SIM_HAS_ASAN 1
+#endif
+#endif
+
 #define SIM_NAME_BYTES 32U
 #define SIM_BLOCK_BYTES 4096U
 #define SIM_SECTOR_BYTES 512U
+#define SIM_CELL_BYTES_MAX (64U << 10)
+#define SIM_CELL_SIZES 44U
 #define SIM_REGION_BYTES (UINT64_C(256) << 20) /* the longest mapped file */
 
 /* ---- Lists: a ring through its head. */
@@ -66,6 +76,12 @@ void sim_host_free(void *memory);
 /* 4096 bytes, not cleared. */
 void *sim_block_take(struct sim_pool *pool);
 void sim_block_give(struct sim_pool *pool, void *block);
+/* A cell of at least so many bytes, not cleared: kept by size, for the next who wants that much. Of
+ * up to SIM_CELL_BYTES_MAX bytes; give it back with the same size. */
+void *sim_cell_take(struct sim_pool *pool, size_t bytes);
+void sim_cell_give(struct sim_pool *pool, void *cell, size_t bytes);
+/* Whether cells of both sizes are the same. */
+bool sim_cells_are_alike(size_t a, size_t b);
 /* SIM_REGION_BYTES of zeros that cost only what is touched; `touched_bytes` from the start were. */
 void *sim_region_take(struct sim_pool *pool);
 void sim_region_give(struct sim_pool *pool, void *region, uint64_t touched_bytes);
@@ -101,7 +117,10 @@ void sim_context_switch(struct sim_context *from, struct sim_context *to);
 struct sim_pool {
     struct sim_stack *stacks; /* idle */
     struct sim_block *blocks; /* idle */
-    struct sim_slab *slabs;   /* where blocks come from */
+    struct sim_block *cells[SIM_CELL_SIZES]; /* idle */
+    struct sim_slab *slabs;                  /* where blocks and cells come from */
+    uint8_t *fresh;                          /* of the newest slab, what nobody took yet */
+    size_t fresh_bytes;
     void **regions;
     size_t region_count;
     size_t region_capacity;
@@ -302,6 +321,7 @@ void sim_machine_crash_now(struct sim_machine *machine);
 
 struct sim_heap {
     struct graft_alloc alloc;
+    struct sim_pool *pool;       /* NULL: all of it is malloc's */
     struct sim_process *process; /* NULL: the host's own */
     struct sim_link blocks;
     uint64_t live_blocks, live_bytes;
@@ -311,7 +331,7 @@ struct sim_heap {
     bool fail_from_then_on;
 };
 
-void sim_heap_init(struct sim_heap *heap, struct sim_process *process);
+void sim_heap_init(struct sim_heap *heap, struct sim_pool *pool, struct sim_process *process);
 /* Frees everything. */
 void sim_heap_deinit(struct sim_heap *heap);
 void *sim_heap_resize(struct sim_heap *heap, void *old, size_t bytes);

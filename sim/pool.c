@@ -9,8 +9,10 @@
 #include "base/assert.h"
 #include "sim/parts.h"
 
-/* Blocks come from the host in slabs, which are kept until the pool goes. */
-#define SLAB_BLOCKS 64U
+/* Blocks and cells come from the host in slabs, which are kept until the pool goes. */
+#define SLAB_BYTES (1U << 20)
+#define ALIGNMENT 64U /* of blocks */
+#define CELL_ALIGNMENT 16U
 /* Up to here a region is cleared by hand, which is cheaper than giving its pages back. */
 #define CLEAR_BYTES_MAX (512U << 10)
 
@@ -20,7 +22,7 @@ struct sim_block {
 
 struct sim_slab {
     struct sim_slab *next;
-    _Alignas(64) uint8_t blocks[SLAB_BLOCKS][SIM_BLOCK_BYTES];
+    _Alignas(ALIGNMENT) uint8_t bytes[SLAB_BYTES];
 };
 
 void *sim_host_alloc(size_t bytes)
@@ -78,28 +80,84 @@ void sim_pool_free(struct sim_pool *pool)
     free(pool);
 }
 
-void *sim_block_take(struct sim_pool *pool)
+/* ---- Blocks and cells. */
+
+static void *take_fresh(struct sim_pool *pool, size_t bytes)
 {
-    if (pool->blocks == NULL) {
-        struct sim_slab *slab = aligned_alloc(64, sizeof *slab);
+    if (pool->fresh_bytes < bytes) {
+        struct sim_slab *slab = aligned_alloc(ALIGNMENT, sizeof *slab);
         GRAFT_ASSERT(slab != NULL);
         slab->next = pool->slabs;
         pool->slabs = slab;
-        for (size_t i = 0; i < SLAB_BLOCKS; i++)
-            sim_block_give(pool, slab->blocks[i]);
+        pool->fresh = slab->bytes;
+        pool->fresh_bytes = SLAB_BYTES;
     }
-    struct sim_block *block = pool->blocks;
-    pool->blocks = block->next;
+    void *taken = pool->fresh;
+    pool->fresh += bytes;
+    pool->fresh_bytes -= bytes;
+    return taken;
+}
+
+static void *take_idle(struct sim_block **list)
+{
+    struct sim_block *block = *list;
+    if (block != NULL)
+        *list = block->next;
     return block;
+}
+
+static void give_idle(struct sim_block **list, void *memory)
+{
+    struct sim_block *block = memory;
+    block->next = *list;
+    *list = block;
+}
+
+void *sim_block_take(struct sim_pool *pool)
+{
+    void *block = take_idle(&pool->blocks);
+    return block != NULL ? block : take_fresh(pool, SIM_BLOCK_BYTES);
 }
 
 void sim_block_give(struct sim_pool *pool, void *block)
 {
-    if (block == NULL)
-        return;
-    struct sim_block *self = block;
-    self->next = pool->blocks;
-    pool->blocks = self;
+    if (block != NULL)
+        give_idle(&pool->blocks, block);
+}
+
+/* Sizes of cells: the multiples of 16 up to 128, then four in each doubling. */
+static unsigned size_of_cell(size_t bytes, size_t *cell_bytes)
+{
+    size_t units = bytes == 0 ? 1 : (bytes + CELL_ALIGNMENT - 1) / CELL_ALIGNMENT;
+    if (units <= 8) {
+        *cell_bytes = units * CELL_ALIGNMENT;
+        return (unsigned)units - 1;
+    }
+    unsigned log = 63U - (unsigned)__builtin_clzll(units - 1);
+    size_t quarter = (units - 1) >> (log - 2);
+    *cell_bytes = ((quarter + 1) << (log - 2)) * CELL_ALIGNMENT;
+    return 8 + (log - 3) * 4 + (unsigned)(quarter - 4);
+}
+
+void *sim_cell_take(struct sim_pool *pool, size_t bytes)
+{
+    size_t cell_bytes = 0;
+    unsigned size = size_of_cell(bytes, &cell_bytes);
+    GRAFT_ASSERT(size < SIM_CELL_SIZES);
+    void *cell = take_idle(&pool->cells[size]);
+    return cell != NULL ? cell : take_fresh(pool, cell_bytes);
+}
+
+void sim_cell_give(struct sim_pool *pool, void *cell, size_t bytes)
+{
+    size_t cell_bytes = 0;
+    give_idle(&pool->cells[size_of_cell(bytes, &cell_bytes)], cell);
+}
+
+bool sim_cells_are_alike(size_t a, size_t b)
+{
+    size_t cell_bytes = 0;
+    return size_of_cell(a, &cell_bytes) == size_of_cell(b, &cell_bytes);
 }
 
 void *sim_region_take(struct sim_pool *pool)

@@ -15,7 +15,7 @@ static void run_first(void *arg)
 
 static void make_env(struct sim_process *process)
 {
-    sim_heap_init(&process->heap, process);
+    sim_heap_init(&process->heap, process->world->pool, process);
     process->clock.ops = &sim_clock_ops;
     process->rand.ops = &sim_rand_ops;
     process->disk.ops = &sim_disk_ops;

@@ -438,7 +438,7 @@ void sim_run(struct sim_pool *pool, const struct sim_case *what, struct sim_run_
     run->result = out;
     run->workload = workload_find(what->workload);
     GRAFT_ASSERT(run->workload != NULL);
-    sim_heap_init(&run->heap, NULL);
+    sim_heap_init(&run->heap, pool, NULL);
     run->history = workload_history_new(&run->heap.alloc);
     make_world(run, pool, options);
     if (set_up(run)) {

@@ -224,7 +224,7 @@ void sim_sqlite_setup(void)
 {
     if (is_set_up)
         return;
-    sim_heap_init(&host_heap, NULL);
+    sim_heap_init(&host_heap, NULL, NULL);
     GRAFT_ASSERT(sqlite3_config(SQLITE_CONFIG_MALLOC, &memory) == SQLITE_OK);
     GRAFT_ASSERT(sqlite3_config(SQLITE_CONFIG_MUTEX, &mutexes) == SQLITE_OK);
     GRAFT_ASSERT(sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK);

@@ -21,6 +21,7 @@
 #define GRAFT_FRAME_RAW_BYTES \
     (16U << 10) /* pages in a compressed frame, before compression (one page at least) */
 #define GRAFT_FRAME_PAGES_MAX 64U /* pages in one frame, at most */
+#define GRAFT_CODECS_IDLE_MAX 2U  /* that a process keeps for the next push or fetch */
 #define GRAFT_INLINE_BYTES_MAX \
     (256U << 10) /* frames that travel inside the commit object, compressed */
 #define GRAFT_SEGMENT_BYTES_MAX (16U << 20) /* a segment is closed once it is longer */

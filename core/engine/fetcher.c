@@ -181,12 +181,14 @@ static enum graft_rc run_here(struct graft_session *session, struct graft_batch 
                               struct graft_err *err)
 {
     struct graft_volume *volume = session->volume;
-    if (session->codec == NULL && graft_codec_new(volume->env->alloc, &session->codec) != GRAFT_OK)
+    struct graft_codec *codec = NULL;
+    if (graft_codec_take(volume->process, &codec) != GRAFT_OK)
         return graft_err_set(err, GRAFT_ENOMEM, "out of memory for a decompressor");
     graft_batch_take(&volume->fetcher, batch);
     (void)graft_worker_start(volume); /* for what else is queued */
     graft_mutex_unlock(volume->fetcher.mutex);
-    graft_batch_run(volume, session->codec, batch);
+    graft_batch_run(volume, codec, batch);
+    graft_codec_give(volume->process, codec);
     graft_mutex_lock(volume->fetcher.mutex);
     return GRAFT_OK;
 }

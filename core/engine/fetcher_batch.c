@@ -402,6 +402,8 @@ static void serve(void *arg)
         woken = graft_cond_wait(fetcher->work, fetcher->mutex, GRAFT_FETCH_IDLE_MS);
         fetcher->idle--;
     }
+    graft_codec_give(volume->process, worker->codec);
+    worker->codec = NULL;
     worker->running = false;
     graft_mutex_unlock(fetcher->mutex);
 }
@@ -431,10 +433,7 @@ static struct graft_worker *vacant(struct graft_volume *volume)
             graft_task_join(worker->task); /* it is past its last use of the mutex */
         worker->task = NULL;
         worker->volume = volume;
-        if (worker->codec == NULL &&
-            graft_codec_new(volume->env->alloc, &worker->codec) != GRAFT_OK)
-            return NULL;
-        return worker;
+        return graft_codec_take(volume->process, &worker->codec) == GRAFT_OK ? worker : NULL;
     }
     return NULL;
 }
@@ -457,6 +456,8 @@ bool graft_worker_start(struct graft_volume *volume)
                          &ignored) == GRAFT_OK)
         return true;
     worker->running = false;
+    graft_codec_give(volume->process, worker->codec);
+    worker->codec = NULL;
     return false;
 }
 
@@ -472,7 +473,6 @@ void graft_workers_stop(struct graft_volume *volume)
     for (uint32_t i = 0; i < GRAFT_FETCH_WORKERS_MAX; i++) {
         if (fetcher->workers[i].task != NULL)
             graft_task_join(fetcher->workers[i].task);
-        graft_codec_free(fetcher->workers[i].codec);
     }
     graft_free(volume->env->alloc, fetcher->workers);
     fetcher->workers = NULL;

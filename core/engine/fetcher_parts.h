@@ -92,7 +92,7 @@ void graft_batch_run(struct graft_volume *volume, struct graft_codec *codec,
 struct graft_worker {
     struct graft_volume *volume;
     struct graft_task *task;   /* NULL, or to be joined */
-    struct graft_codec *codec; /* NULL until it first worked */
+    struct graft_codec *codec; /* as long as it runs */
     bool running;
 };
 

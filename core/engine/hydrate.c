@@ -163,7 +163,7 @@ static enum graft_rc hydrate(struct hydration *work, struct graft_err *err)
     if (state.remote_lsn == 0)
         return GRAFT_OK; /* all that there is was written here */
     GRAFT_TRY(graft_view_get(volume, state.remote_lsn, &work->view, err));
-    if (graft_codec_new(volume->env->alloc, &work->codec) != GRAFT_OK)
+    if (graft_codec_take(volume->process, &work->codec) != GRAFT_OK)
         return no_memory(err);
     GRAFT_TRY(collect(work, err));
     return read_all(work, err);
@@ -194,7 +194,7 @@ enum graft_rc graft_hydrate(struct graft_volume *volume, graft_progress_fn *prog
     if (rc == GRAFT_OK)
         *out = (struct graft_sync_result){
             .lsn = sync.state.remote_lsn, .pages = work.done_pages, .changed = work.done_pages > 0};
-    graft_codec_free(work.codec);
+    graft_codec_give(volume->process, work.codec);
     graft_view_release(volume, work.view);
     graft_buf_deinit(&work.bytes);
     graft_buf_deinit(&work.frames);

@@ -1,5 +1,6 @@
 /* The registry: opening one directory twice in a process gives one volume, so that its sessions
  * share fetches and views. */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -25,11 +26,37 @@ enum graft_rc graft_process_new(struct graft_env *env, struct graft_process **ou
     return GRAFT_OK;
 }
 
+/* Making zstd's contexts costs more than compressing a small frame does: those that were given back
+ * are kept for the next push or fetch, whichever session's. */
+enum graft_rc graft_codec_take(struct graft_process *process, struct graft_codec **out)
+{
+    for (unsigned i = 0; i < GRAFT_CODECS_IDLE_MAX; i++) {
+        struct graft_codec *codec = atomic_exchange(&process->codecs[i], NULL);
+        if (codec == NULL)
+            continue;
+        *out = codec;
+        return GRAFT_OK;
+    }
+    return graft_codec_new(process->env->alloc, out);
+}
+
+void graft_codec_give(struct graft_process *process, struct graft_codec *codec)
+{
+    for (unsigned i = 0; i < GRAFT_CODECS_IDLE_MAX && codec != NULL; i++) {
+        struct graft_codec *none = NULL;
+        if (atomic_compare_exchange_strong(&process->codecs[i], &none, codec))
+            codec = NULL;
+    }
+    graft_codec_free(codec);
+}
+
 void graft_process_free(struct graft_process *process)
 {
     if (process == NULL)
         return;
     GRAFT_ASSERT(process->volumes == NULL);
+    for (unsigned i = 0; i < GRAFT_CODECS_IDLE_MAX; i++)
+        graft_codec_free(atomic_load(&process->codecs[i]));
     graft_mutex_free(process->mutex);
     graft_free(process->env->alloc, process);
 }

@@ -38,7 +38,7 @@ static enum graft_rc write_inline(struct graft_sync *sync, const struct graft_vi
 {
     const struct graft_pagemap *map = &view->commit.map;
     struct graft_codec *codec = NULL;
-    if (graft_codec_new(sync->volume->env->alloc, &codec) != GRAFT_OK)
+    if (graft_codec_take(sync->volume->process, &codec) != GRAFT_OK)
         return no_memory(err);
     enum graft_rc rc = GRAFT_OK;
     for (uint32_t i = 0; i < map->frame_count && rc == GRAFT_OK; i++) {
@@ -47,7 +47,7 @@ static enum graft_rc write_inline(struct graft_sync *sync, const struct graft_vi
         if (inside)
             rc = write_frame(sync, view, &map->frames[i], i, codec, object, err);
     }
-    graft_codec_free(codec);
+    graft_codec_give(sync->volume->process, codec);
     return rc;
 }
 

@@ -52,7 +52,7 @@ static enum graft_rc builder_init(struct builder *build, struct graft_sync *sync
     size_t room =
         build->page_bytes > GRAFT_FRAME_RAW_BYTES ? build->page_bytes : GRAFT_FRAME_RAW_BYTES;
     build->raw = graft_malloc(alloc, room);
-    if (build->raw == NULL || graft_codec_new(alloc, &build->codec) != GRAFT_OK ||
+    if (build->raw == NULL || graft_codec_take(sync->volume->process, &build->codec) != GRAFT_OK ||
         graft_segment_begin(&build->bytes) != GRAFT_OK)
         return no_memory(err);
     return GRAFT_OK;
@@ -61,7 +61,7 @@ static enum graft_rc builder_init(struct builder *build, struct graft_sync *sync
 static void builder_deinit(struct builder *build)
 {
     graft_free(build->alloc, build->raw);
-    graft_codec_free(build->codec);
+    graft_codec_give(build->sync->volume->process, build->codec);
     graft_pagemap_deinit(&build->map);
     graft_buf_deinit(&build->pages);
     graft_buf_deinit(&build->frames);

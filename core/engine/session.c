@@ -38,7 +38,6 @@ void graft_session_close(struct graft_session *session)
     if (session == NULL)
         return;
     graft_store_session_close(session->store);
-    graft_codec_free(session->codec);
     graft_free(session->volume->env->alloc, session);
 }
 

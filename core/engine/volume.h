@@ -41,6 +41,7 @@ struct graft_process {
     graft_arrange_fn *arrange; /* or NULL */
     void *arrange_arg;
     struct graft_volume *volumes;
+    _Atomic(struct graft_codec *) codecs[GRAFT_CODECS_IDLE_MAX]; /* idle, or NULL */
 };
 
 struct graft_volume {
@@ -69,7 +70,6 @@ struct graft_volume {
 struct graft_session {
     struct graft_volume *volume;
     struct graft_store_session *store;
-    struct graft_codec *codec; /* made at the first fetch */
     bool fresh;                /* what the last read found, see graft_session_was_fresh */
     bool hinting;              /* somebody gives hints, and the history need not be kept */
     uint32_t hinted_page;      /* the page that the last hint stood before */
@@ -77,6 +77,12 @@ struct graft_session {
     struct graft_streams streams;
     struct graft_history history;
 };
+
+/* A codec of the process's, idle or new, for whoever gives it back; ENOMEM. */
+GRAFT_MUST_USE enum graft_rc graft_codec_take(struct graft_process *process,
+                                              struct graft_codec **out);
+/* Accepts NULL. */
+void graft_codec_give(struct graft_process *process, struct graft_codec *codec);
 
 /* The remote, or NULL. */
 struct graft_remote *graft_volume_remote(struct graft_volume *volume);

@@ -1,7 +1,7 @@
 /* Frames and the segment header; frame.h carries the byte layout.
  *
- * A codec keeps zstd's two contexts and a buffer for each direction, so that a frame costs
- * no allocation once the buffers have grown. Everything in a frame comes from a disk or a network:
+ * A codec keeps zstd's two contexts, each made when it is first needed, and a buffer for each
+ * direction, so that a frame costs no allocation once the buffers have grown. Everything in a frame comes from a disk or a network:
  * the checksum is compared before zstd sees a byte, and sizes are compared with limits before
  * anything is allocated by them.
  */
@@ -24,8 +24,8 @@ static const char segment_magic[] = "GRAFTSEG";
 
 struct graft_codec {
     struct graft_alloc *alloc;
-    ZSTD_CCtx *compressor;
-    ZSTD_DCtx *decompressor;
+    ZSTD_CCtx *compressor;    /* NULL: nothing was compressed yet */
+    ZSTD_DCtx *decompressor;  /* the same */
     struct graft_buf input;   /* content to compress */
     struct graft_buf content; /* decompressed; apart from input, so that a decoded frame's pages can
                                  be put into a new frame */
@@ -49,17 +49,6 @@ enum graft_rc graft_codec_new(struct graft_alloc *alloc, struct graft_codec **ou
     codec->alloc = alloc;
     graft_buf_init(&codec->input, alloc);
     graft_buf_init(&codec->content, alloc);
-    ZSTD_customMem memory = {.customAlloc = zstd_alloc, .customFree = zstd_free, .opaque = alloc};
-    codec->compressor = ZSTD_createCCtx_advanced(memory);
-    codec->decompressor = ZSTD_createDCtx_advanced(memory);
-    int level = GRAFT_BUGGIFY("frames: compressed at another level") ? 1 : COMPRESSION_LEVEL;
-    bool failed =
-        codec->compressor == NULL || codec->decompressor == NULL ||
-        ZSTD_isError(ZSTD_CCtx_setParameter(codec->compressor, ZSTD_c_compressionLevel, level));
-    if (failed) {
-        graft_codec_free(codec);
-        return GRAFT_ENOMEM;
-    }
     *out = codec;
     return GRAFT_OK;
 }
@@ -73,6 +62,32 @@ void graft_codec_free(struct graft_codec *codec)
     graft_buf_deinit(&codec->input);
     graft_buf_deinit(&codec->content);
     graft_free(codec->alloc, codec);
+}
+
+static ZSTD_customMem memory_of(struct graft_codec *codec)
+{
+    return (ZSTD_customMem){
+        .customAlloc = zstd_alloc, .customFree = zstd_free, .opaque = codec->alloc};
+}
+
+static enum graft_rc need_compressor(struct graft_codec *codec, struct graft_err *err)
+{
+    if (codec->compressor == NULL)
+        codec->compressor = ZSTD_createCCtx_advanced(memory_of(codec));
+    int level = GRAFT_BUGGIFY("frames: compressed at another level") ? 1 : COMPRESSION_LEVEL;
+    if (codec->compressor == NULL ||
+        ZSTD_isError(ZSTD_CCtx_setParameter(codec->compressor, ZSTD_c_compressionLevel, level)))
+        return graft_err_set(err, GRAFT_ENOMEM, "frame: out of memory for a compressor");
+    return GRAFT_OK;
+}
+
+static enum graft_rc need_decompressor(struct graft_codec *codec, struct graft_err *err)
+{
+    if (codec->decompressor == NULL)
+        codec->decompressor = ZSTD_createDCtx_advanced(memory_of(codec));
+    if (codec->decompressor == NULL)
+        return graft_err_set(err, GRAFT_ENOMEM, "frame: out of memory for a decompressor");
+    return GRAFT_OK;
 }
 
 /* The content of a frame, uncompressed, into the codec's input. */
@@ -113,6 +128,7 @@ enum graft_rc graft_frame_encode(struct graft_codec *codec, const struct graft_f
                                  struct graft_err *err)
 {
     GRAFT_TRY(build_content(codec, pages, count, err));
+    GRAFT_TRY(need_compressor(codec, err));
     size_t bound = ZSTD_compressBound(codec->input.size);
     if (graft_buf_reserve(out, GRAFT_FRAME_HEADER_BYTES + bound) != GRAFT_OK)
         return graft_err_set(err, GRAFT_ENOMEM, "frame: out of memory");
@@ -181,6 +197,7 @@ static enum graft_rc parse_content(const uint8_t *content, size_t size, uint32_t
 static enum graft_rc decompress(struct graft_codec *codec, const uint8_t *packed, size_t size,
                                 uint32_t content_bytes, struct graft_err *err)
 {
+    GRAFT_TRY(need_decompressor(codec, err));
     graft_buf_clear(&codec->content);
     if (graft_buf_reserve(&codec->content, content_bytes) != GRAFT_OK)
         return graft_err_set(err, GRAFT_ENOMEM, "frame: out of memory");

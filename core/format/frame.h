@@ -26,7 +26,8 @@
      GRAFT_FRAME_CONTENT_BYTES_MAX / 256U + 64U)
 #define GRAFT_SEGMENT_HEADER_BYTES 16U
 
-/* Compresses and decompresses frames; holds zstd's contexts, one user at a time. */
+/* Compresses and decompresses frames; holds zstd's contexts (some 100 KiB each, made when they are
+ * first needed), one user at a time. */
 struct graft_codec;
 
 GRAFT_MUST_USE enum graft_rc graft_codec_new(struct graft_alloc *alloc, struct graft_codec **out);

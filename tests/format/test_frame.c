@@ -269,16 +269,27 @@ Test(frame, freeing_no_codec_is_fine)
 
 Test(frame, every_allocation_of_a_codec_may_fail)
 {
+    static const uint8_t bytes[100];
+    struct graft_frame_page page = {.page = 1, .size = sizeof bytes, .bytes = bytes};
+    struct graft_frame frame;
     struct graft_faultalloc faults;
     graft_faultalloc_init(&faults, graft_test_env()->alloc);
     for (uint64_t nth = 1;; nth++) {
         struct graft_codec *made = NULL;
+        struct graft_buf out;
+        uint32_t stored = 0;
+        graft_buf_init(&out, &faults.alloc);
         graft_faultalloc_arm(&faults, nth, false);
         enum graft_rc rc = graft_codec_new(&faults.alloc, &made);
+        cr_assert_eq(made != NULL, rc == GRAFT_OK);
+        if (rc == GRAFT_OK)
+            rc = graft_frame_encode(made, &page, 1, &out, &stored, NULL);
+        if (rc == GRAFT_OK)
+            rc = graft_frame_decode(made, out.bytes, stored, sizeof bytes, &frame, NULL);
         uint64_t failed = graft_faultalloc_disarm(&faults);
         cr_assert_eq(rc, failed == 0 ? GRAFT_OK : GRAFT_ENOMEM);
-        cr_assert_eq(made != NULL, failed == 0);
         graft_codec_free(made);
+        graft_buf_deinit(&out);
         cr_assert_eq(faults.live, 0);
         if (failed == 0)
             break;
