@@ -84,6 +84,21 @@ static uint64_t number_of_text(const char *text)
     return hash;
 }
 
+/* Whether the world's seed has odd choices there: drawn once a world. */
+static bool is_odd(struct sim_world *world, const struct graft_point *const *slot)
+{
+    enum { UNKNOWN, NEVER, AT_TIMES };
+    if (world->odd_points == NULL)
+        world->odd_points = sim_host_alloc(sim_point_count());
+    uint8_t *known = &world->odd_points[slot - __start_graft_points];
+    if (*known == UNKNOWN) {
+        struct sim_rng site;
+        sim_rng_init(&site, world->plan.seed, number_of_text((*slot)->text));
+        *known = sim_rng_below(&site, 4) == 0 ? AT_TIMES : NEVER;
+    }
+    return *known == AT_TIMES;
+}
+
 bool graft_point_asked(const struct graft_point *const *slot)
 {
     struct sim_world *world = sim_world_current();
@@ -93,9 +108,7 @@ bool graft_point_asked(const struct graft_point *const *slot)
     if ((*slot)->kind == GRAFT_POINT_MUTANT) {
         yes = slot == planted;
     } else if (world != NULL && world->plan.rate_ppm[SIM_FAULT_odd_choice] != 0) {
-        struct sim_rng site;
-        sim_rng_init(&site, world->plan.seed, number_of_text((*slot)->text));
-        yes = sim_rng_below(&site, 4) == 0 && sim_world_draw(world, SIM_FAULT_odd_choice);
+        yes = is_odd(world, slot) && sim_world_draw(world, SIM_FAULT_odd_choice);
     }
     count->held += yes;
     return yes;

@@ -255,10 +255,10 @@ static enum graft_rc read_file(struct graft_file *file, uint64_t offset,
     size_t total = 0;
     uint64_t hash = 0;
     for (size_t i = 0; i < count; i++) {
-        for (uint64_t at = offset + total; at < offset + total + spaces[i].size;
+        for (uint64_t at = offset + total; inode->lost_any && at < offset + total + spaces[i].size;
              at += SIM_BLOCK_BYTES) {
             struct sim_rng *rng = sim_fault_rng(process->world, SIM_FAULT_disk_sync_error);
-            if (inode->lost_any && sim_rng_below(rng, 8) == 0)
+            if (sim_rng_below(rng, 8) == 0)
                 sim_inode_evict(inode, at);
         }
         size_t part = sim_inode_read(inode, false, offset + total, spaces[i].bytes, spaces[i].size);
@@ -333,7 +333,9 @@ static enum graft_rc write_file(struct graft_file *file, uint64_t offset,
     uint64_t hash = 0;
     for (size_t i = 0; i < count; i++) {
         total += spans[i].size;
-        hash = hash * 31 + sim_trace_bytes(spans[i].bytes, spans[i].size);
+        hash = hash * 31 + (sim_all_zeros(spans[i].bytes, spans[i].size)
+                                ? spans[i].size
+                                : sim_trace_bytes(spans[i].bytes, spans[i].size));
     }
     enum graft_rc rc = GRAFT_OK;
     struct writing writing = {.self = self, .process = process, .offset = offset};

@@ -122,6 +122,20 @@ static struct sim_page *touch(struct sim_inode *inode, uint32_t index, bool whol
     return page;
 }
 
+/* The page reads as zeros from now on. */
+static void zero_page(struct sim_inode *inode, uint32_t index)
+{
+    struct sim_page *page = sim_inode_page(inode, index);
+    if ((page->flags & SIM_PAGE_BEFORE) == 0) {
+        page->flags |= SIM_PAGE_BEFORE;
+        page->before = page->bytes;
+    } else {
+        give_block(inode, page->bytes);
+    }
+    page->bytes = NULL;
+    mark_dirty(inode, index);
+}
+
 static bool take_space(struct sim_inode *inode, uint32_t index)
 {
     struct sim_page *page = sim_inode_page(inode, index);
@@ -174,6 +188,12 @@ uint8_t *sim_page_durable(struct sim_inode *inode, uint32_t index)
 
 /* ---- Reading and writing. */
 
+bool sim_all_zeros(const void *bytes, size_t size)
+{
+    const uint8_t *at = bytes;
+    return size == 0 || (at[0] == 0 && memcmp(at, at + 1, size - 1) == 0);
+}
+
 size_t sim_inode_read(const struct sim_inode *inode, bool durable, uint64_t offset, void *bytes,
                       size_t size)
 {
@@ -208,6 +228,8 @@ size_t sim_inode_write(struct sim_inode *inode, uint64_t offset, const void *byt
     if (inode->mapped != NULL) {
         mapped_touch(inode, offset + size);
         memcpy(inode->mapped->bytes + offset, bytes, size);
+    } else if (size == SIM_BLOCK_BYTES && sim_all_zeros(bytes, size)) {
+        zero_page(inode, index); /* logs are written ahead, and nobody need copy that */
     } else {
         struct sim_page *page = touch(inode, index, size == SIM_BLOCK_BYTES);
         memcpy(page->bytes + in_page, bytes, size);
@@ -217,21 +239,12 @@ size_t sim_inode_write(struct sim_inode *inode, uint64_t offset, const void *byt
     return size;
 }
 
-/* The page reads as zeros from now on. */
+/* The page becomes a hole. */
 static void clear_page(struct sim_inode *inode, uint32_t index)
 {
     give_space(inode, index);
-    struct sim_page *page = &inode->pages[index];
-    if (page->bytes == NULL)
-        return;
-    if ((page->flags & SIM_PAGE_BEFORE) == 0) {
-        page->flags |= SIM_PAGE_BEFORE;
-        page->before = page->bytes;
-    } else {
-        give_block(inode, page->bytes);
-    }
-    page->bytes = NULL;
-    mark_dirty(inode, index);
+    if (inode->pages[index].bytes != NULL)
+        zero_page(inode, index);
 }
 
 /* Zeros in [from, to), `to` being at most the end of the page of `from`. */
@@ -540,6 +553,11 @@ bool sim_inode_flip(struct sim_inode *inode, uint64_t offset, unsigned bit)
         return false;
     uint32_t index = (uint32_t)(offset / SIM_BLOCK_BYTES);
     uint8_t *durable = sim_page_durable(inode, index);
+    if (durable == NULL && (inode->pages[index].flags & SIM_PAGE_TAKEN) != 0) {
+        struct sim_page *page = &inode->pages[index];
+        durable = take_block(inode, NULL);
+        *((page->flags & SIM_PAGE_BEFORE) != 0 ? &page->before : &page->bytes) = durable;
+    }
     if (durable == NULL)
         return false;
     uint8_t flip = (uint8_t)(1U << bit % 8);
@@ -559,8 +577,12 @@ bool sim_inode_misdirect(struct sim_inode *inode, uint64_t from, uint64_t to)
     (void)sim_inode_page(inode, source > target ? source : target);
     struct sim_page *written = &inode->pages[source];
     struct sim_page *hit = &inode->pages[target];
-    if (written->bytes == NULL || hit->bytes == NULL)
+    if ((written->flags & SIM_PAGE_TAKEN) == 0 || (hit->flags & SIM_PAGE_TAKEN) == 0)
         return false;
+    if (written->bytes == NULL)
+        written->bytes = take_block(inode, NULL);
+    if (hit->bytes == NULL)
+        hit->bytes = take_block(inode, NULL);
     memcpy(hit->bytes, written->bytes, SIM_BLOCK_BYTES);
     if ((hit->flags & SIM_PAGE_BEFORE) != 0) {
         give_block(inode, hit->before);

@@ -98,6 +98,7 @@ struct sim_inode *sim_inode_ref(struct sim_inode *inode);
 /* Accepts NULL; the last one frees it. */
 void sim_inode_unref(struct sim_inode *inode);
 
+bool sim_all_zeros(const void *bytes, size_t size);
 size_t sim_inode_read(const struct sim_inode *inode, bool durable, uint64_t offset, void *bytes,
                       size_t size);
 /* Writes into at most the page of `offset`; returns how many bytes were taken, 0 when the disk is

@@ -278,6 +278,8 @@ struct sim_world {
     struct sim_link word_waiters;
     struct sim_net *net;
 
+    uint8_t *odd_points; /* catalogue.c; NULL until one was asked */
+
     sim_log_fn *log;
     void *log_arg;
 

@@ -27,8 +27,6 @@
 #define DOWN_NS_MAX (20 * SIM_SECOND)
 
 #define DRIVER_STREAM 0x30000U
-/* An operation that is still open after so many others have begun is one whose client died. */
-#define HISTORY_OPEN 64U
 #define SLOT_STREAM 0x40000U
 
 /* ---- Failures. */
@@ -343,32 +341,12 @@ static void draw_faults(struct run *run)
         draw_for_machine(run, run->machines[i]);
 }
 
-/* Transactions that were acknowledged. Those that stay open (their client died) keep a place in the
- * history: what was looked at once need not be looked at again, up to the first of them. */
-static uint64_t committed(struct run *run)
-{
-    size_t count = workload_history_count(run->history);
-    size_t index = run->counted_to;
-    uint64_t open_too = run->committed;
-    bool all_ended = true;
-    for (; index < count; index++) {
-        const struct workload_record *record = workload_history_at(run->history, index);
-        all_ended = all_ended && (record->ended != WORKLOAD_NEVER || count - index > HISTORY_OPEN);
-        open_too += record->kind == WORKLOAD_TRANSACTION && record->outcome == WORKLOAD_OK;
-        if (all_ended) {
-            run->counted_to = index + 1;
-            run->committed = open_too;
-        }
-    }
-    return open_too;
-}
-
 static bool is_over(struct run *run)
 {
     uint64_t passed_ns = sim_world_now_ns(run->world) - run->began_ns;
     uint64_t wanted_ns = run->what->seconds * SIM_SECOND;
     return passed_ns >= 4 * wanted_ns ||
-           (passed_ns >= wanted_ns && committed(run) >= run->what->transactions);
+           (passed_ns >= wanted_ns && workload_history_committed(run->history) >= run->what->transactions);
 }
 
 /* Whether something that is under way for the driver could let the others go on. */
@@ -413,7 +391,7 @@ static void make_report(struct run *run)
     const struct sim_trace *trace = sim_world_trace(run->world);
     result->hash = sim_world_hash(run->world);
     result->events = trace->serial;
-    result->transactions = committed(run);
+    result->transactions = workload_history_committed(run->history);
     result->simulated_ns = sim_world_now_ns(run->world);
     memcpy(result->fired, trace->fired, sizeof result->fired);
 }

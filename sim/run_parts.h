@@ -56,8 +56,6 @@ struct run {
     uint32_t next_client;
     struct sim_rng rng; /* the driver's */
     uint64_t began_ns;
-    uint64_t committed; /* transactions, among the first `counted_to` of the history */
-    size_t counted_to;
     bool stopping;
     /* The newest lines of the processes' logs, for reports. */
     char lines[RUN_LINES][RUN_LINE_BYTES];

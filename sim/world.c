@@ -65,6 +65,7 @@ void sim_world_free(struct sim_world *world)
     sim_host_free(world->runnable);
     sim_host_free(world->change_points);
     sim_host_free(world->report);
+    sim_host_free(world->odd_points);
     sim_host_free(world);
 }
 

@@ -35,6 +35,8 @@ struct survival {
     bool may_lose_commits;
     struct known *known; /* sorted by id */
     size_t known_count;
+    size_t *resets; /* their records */
+    size_t reset_count;
     size_t final; /* index of the final survey's record */
 };
 
@@ -76,10 +78,10 @@ static const int64_t *ids_of(const struct survival *check, size_t index, size_t 
 static uint64_t end_of_safety(const struct survival *check, const struct workload_record *made)
 {
     uint64_t until = WORKLOAD_NEVER;
-    for (size_t i = 0; i < workload_history_count(check->history); i++) {
-        const struct workload_record *reset = record_of(check, i);
-        if (reset->kind == WORKLOAD_RESET && reset->replica == made->replica &&
-            reset->ended > made->invoked && reset->invoked < until)
+    for (size_t i = 0; i < check->reset_count; i++) {
+        const struct workload_record *reset = record_of(check, check->resets[i]);
+        if (reset->replica == made->replica && reset->ended > made->invoked &&
+            reset->invoked < until)
             until = reset->invoked;
     }
     return until;
@@ -87,7 +89,12 @@ static uint64_t end_of_safety(const struct survival *check, const struct workloa
 
 static void list_known(struct survival *check)
 {
-    for (size_t i = 0; i < workload_history_count(check->history); i++) {
+    size_t count = workload_history_count(check->history);
+    for (size_t i = 0; i < count; i++) {
+        if (record_of(check, i)->kind == WORKLOAD_RESET)
+            check->resets[check->reset_count++] = i;
+    }
+    for (size_t i = 0; i < count; i++) {
         const struct workload_record *record = record_of(check, i);
         if (is_survey(record))
             check->final = i;
@@ -262,8 +269,12 @@ enum graft_rc workload_check_survival(const struct workload_history *history,
     };
     size_t *found = NULL;
     check.known = graft_calloc(alloc, record_count, sizeof *check.known);
-    if (check.known == NULL)
+    check.resets = graft_calloc(alloc, record_count, sizeof *check.resets);
+    if (check.known == NULL || check.resets == NULL) {
+        graft_free(alloc, check.known);
+        graft_free(alloc, check.resets);
         return GRAFT_ENOMEM;
+    }
     list_known(&check);
     size_t found_count = 0;
     if (check.final < record_count) {
@@ -276,6 +287,7 @@ enum graft_rc workload_check_survival(const struct workload_history *history,
         }
     }
     graft_free(alloc, check.known);
+    graft_free(alloc, check.resets);
     if (check.final < record_count && found == NULL)
         return GRAFT_ENOMEM;
     if (verdict->signature != NULL)

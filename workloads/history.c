@@ -19,6 +19,7 @@ struct workload_history {
     struct graft_buf bytes;
     struct graft_buf line; /* being built for the sink */
     uint64_t event_count;
+    uint64_t committed;
     workload_sink_fn *sink;
     void *sink_arg;
     bool failed;
@@ -67,6 +68,11 @@ bool workload_history_failed(const struct workload_history *history)
 size_t workload_history_count(const struct workload_history *history)
 {
     return history->records.size / sizeof(struct workload_record);
+}
+
+uint64_t workload_history_committed(const struct workload_history *history)
+{
+    return history->committed;
 }
 
 const struct workload_record *workload_history_at(const struct workload_history *history,
@@ -175,6 +181,7 @@ void workload_history_end(struct workload_history *history, uint32_t client,
         return;
     record->outcome = outcome;
     record->ended = ended;
+    history->committed += record->kind == WORKLOAD_TRANSACTION && outcome == WORKLOAD_OK;
 }
 
 void workload_history_died(struct workload_history *history, uint32_t client)

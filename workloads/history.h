@@ -101,6 +101,8 @@ void workload_history_died(struct workload_history *history, uint32_t client);
 /* ---- Reading ---- */
 
 size_t workload_history_count(const struct workload_history *history);
+/* How many transactions were acknowledged, those that only read included. */
+uint64_t workload_history_committed(const struct workload_history *history);
 const struct workload_record *workload_history_at(const struct workload_history *history,
                                                   size_t index);
 /* Borrowed until the next event. */

@@ -75,8 +75,7 @@ int workload_survey(struct workload_session *session)
     sqlite3_stmt *statement = NULL;
     graft_buf_init(&ids, client->env->alloc);
     workload_history_invoke(client->history, client->number, client->replica, WORKLOAD_SURVEY, 0);
-    int rc =
-        sqlite3_prepare_v2(session->db, "SELECT id FROM op ORDER BY place", -1, &statement, NULL);
+    int rc = workload_survey_statement(session, &statement);
     while (rc == SQLITE_OK) {
         rc = sqlite3_step(statement);
         if (rc != SQLITE_ROW)
@@ -85,7 +84,7 @@ int workload_survey(struct workload_session *session)
         rc = graft_buf_append(&ids, &id, sizeof id) == GRAFT_OK ? SQLITE_OK : SQLITE_NOMEM;
     }
     rc = rc == SQLITE_DONE ? SQLITE_OK : workload_judge(session, rc, "surveying");
-    (void)sqlite3_finalize(statement);
+    (void)sqlite3_reset(statement);
     struct workload_step step = {.kind = WORKLOAD_SEEN, .bytes = ids.bytes, .size = ids.size};
     if (rc == SQLITE_OK)
         workload_history_did(client->history, client->number, &step, 1);

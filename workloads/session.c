@@ -14,15 +14,15 @@
 
 #define ROLLBACKS_MAX 10
 
-enum common { BEGIN_READ, BEGIN_WRITE, COMMIT, ROLLBACK, ADD_OP, NEWEST_OP };
+enum common { BEGIN_READ, BEGIN_WRITE, COMMIT, ADD_OP, NEWEST_OP, ALL_OPS };
 
 static const char *const common_sql[] = {
     [BEGIN_READ] = "BEGIN",
     [BEGIN_WRITE] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
-    [ROLLBACK] = "ROLLBACK",
     [ADD_OP] = "INSERT INTO op(id) VALUES(?)",
     [NEWEST_OP] = "SELECT place, id FROM op ORDER BY place DESC LIMIT 1",
+    [ALL_OPS] = "SELECT id FROM op ORDER BY place",
 };
 
 uint64_t workload_below(struct workload_client *client, uint64_t limit)
@@ -147,6 +147,13 @@ int workload_statement(struct workload_session *session, size_t index, sqlite3_s
 {
     int rc = prepared(session, session->sql[index], &session->own[index]);
     *out = session->own[index];
+    return rc;
+}
+
+int workload_survey_statement(struct workload_session *session, sqlite3_stmt **out)
+{
+    int rc = prepared(session, common_sql[ALL_OPS], &session->common[ALL_OPS]);
+    *out = session->common[ALL_OPS];
     return rc;
 }
 

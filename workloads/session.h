@@ -59,6 +59,8 @@ void workload_session_close(struct workload_session *session);
 int workload_exec(struct workload_session *session, const char *sql);
 /* Statement `index` of the workload's, reset and without bindings; borrowed. */
 int workload_statement(struct workload_session *session, size_t index, sqlite3_stmt **out);
+/* The one that lists the ids of all transactions, reset; borrowed. */
+int workload_survey_statement(struct workload_session *session, sqlite3_stmt **out);
 /* Steps a statement that returns no row, and resets it. */
 int workload_run(struct workload_session *session, sqlite3_stmt *statement);
 /* Reports what the system should never answer as a violation; returns `rc`. */

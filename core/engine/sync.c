@@ -11,6 +11,7 @@
 
 /* The byte of the lock file that a syncing process holds; the store leaves it to the engine. */
 #define SYNC_LOCK_INDEX 8U
+#define LOCK_WAIT_STEP_MS_MAX 100U
 #define WRITER_WAIT_MS 10000U
 #define WRITER_WAIT_STEP_MS 5U
 
@@ -25,7 +26,9 @@ static enum graft_rc take_lock(struct graft_sync *sync, struct graft_err *err)
     char path[GRAFT_PATH_BYTES_MAX];
     GRAFT_TRY(graft_path_join(path, sizeof path, volume->directory, "lock", err));
     GRAFT_TRY(graft_locks_open(volume->env->shm, path, &sync->locks, err));
-    for (uint32_t waited_ms = 0;; waited_ms += WRITER_WAIT_STEP_MS) {
+    /* A sync takes as long as its requests do, so that looking seldom costs little. */
+    uint32_t step_ms = WRITER_WAIT_STEP_MS;
+    for (uint32_t waited_ms = 0;;) {
         bool granted = false;
         GRAFT_TRY(graft_lock_try(sync->locks, SYNC_LOCK_INDEX, true, &granted, err));
         GRAFT_SOMETIMES(!granted, "a sync waited for that of another process");
@@ -34,7 +37,9 @@ static enum graft_rc take_lock(struct graft_sync *sync, struct graft_err *err)
         if (waited_ms >= WRITER_WAIT_MS)
             return graft_err_set(err, GRAFT_EBUSY, "another process is syncing %s",
                                  volume->directory);
-        graft_task_sleep_ms(volume->env->tasks, WRITER_WAIT_STEP_MS);
+        graft_task_sleep_ms(volume->env->tasks, step_ms);
+        waited_ms += step_ms;
+        step_ms = 2 * step_ms < LOCK_WAIT_STEP_MS_MAX ? 2 * step_ms : LOCK_WAIT_STEP_MS_MAX;
     }
 }
 

@@ -78,12 +78,6 @@ static void before_store(struct graft_shm *shm, const _Atomic uint64_t *word)
         shm->ops->before_store(shm, word);
 }
 
-uint64_t graft_shm_load(const _Atomic uint64_t *word)
-{
-    GRAFT_ASSERT(word != NULL);
-    return atomic_load(word);
-}
-
 void graft_shm_store(struct graft_shm *shm, _Atomic uint64_t *word, uint64_t value)
 {
     before_store(shm, word);

@@ -6,10 +6,12 @@
 #ifndef GRAFT_ENV_SHM_H
 #define GRAFT_ENV_SHM_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/assert.h"
 #include "base/codes.h"
 
 struct graft_shm;
@@ -79,7 +81,12 @@ GRAFT_MUST_USE enum graft_rc graft_map_allocate(struct graft_map *map, uint64_t 
 GRAFT_MUST_USE enum graft_rc graft_map_sync(struct graft_map *map, uint64_t offset, uint64_t bytes,
                                             struct graft_err *err);
 
-uint64_t graft_shm_load(const _Atomic uint64_t *word);
+/* The one call that every backend leaves alone: nothing is to be told of a load. */
+static inline uint64_t graft_shm_load(const _Atomic uint64_t *word)
+{
+    GRAFT_ASSERT(word != NULL);
+    return atomic_load(word);
+}
 void graft_shm_store(struct graft_shm *shm, _Atomic uint64_t *word, uint64_t value);
 /* True when `*word` was `expected` and is now `value`. */
 bool graft_shm_cas(struct graft_shm *shm, _Atomic uint64_t *word, uint64_t expected,

@@ -286,15 +286,18 @@ static enum graft_rc table_words(struct graft_store *store, uint32_t *count, str
 
 static enum graft_rc clear_places(struct graft_store *store, uint32_t count, struct graft_err *err)
 {
-    for (uint64_t page = 1; page <= count; page++) {
-        _Atomic uint64_t *slot = NULL;
-        GRAFT_TRY(graft_table_word(store, (uint32_t)page, &slot, err));
-        uint64_t word = graft_shm_load(slot);
-        /* A word that is damaged stays so, for readers to find. */
-        if (!graft_word_valid(word) || graft_word_place(word) == 0)
-            continue;
-        graft_shm_store(store->env->shm, slot,
-                        graft_word_make(graft_word_present(word), 0, graft_word_sum(word)));
+    _Atomic uint64_t *slots = NULL;
+    uint32_t run = 0;
+    for (uint64_t page = 1; page <= count; page += run) {
+        GRAFT_TRY(graft_table_run(store, (uint32_t)page, count, &slots, &run, err));
+        for (uint32_t i = 0; i < run; i++) {
+            uint64_t word = graft_shm_load(&slots[i]);
+            /* A word that is damaged stays so, for readers to find. */
+            if (!graft_word_valid(word) || graft_word_place(word) == 0)
+                continue;
+            graft_shm_store(store->env->shm, &slots[i],
+                            graft_word_make(graft_word_present(word), 0, graft_word_sum(word)));
+        }
     }
     return GRAFT_OK;
 }
@@ -309,20 +312,26 @@ struct clearing {
     const struct graft_pageset *brought; /* NULL: nothing */
 };
 
+static bool is_brought(const struct clearing *clearing, uint32_t page, uint64_t word)
+{
+    uint32_t place = graft_word_place(word);
+    return graft_word_valid(word) && place != 0 && graft_place_half(place) == clearing->half &&
+           graft_place_offset(place) >= clearing->start && clearing->brought != NULL &&
+           graft_pageset_contains(clearing->brought, page);
+}
+
 static enum graft_rc clear_above(struct graft_store *store, const struct clearing *clearing,
                                  struct graft_err *err)
 {
-    for (uint64_t page = (uint64_t)clearing->least + 1; page <= clearing->highest; page++) {
-        _Atomic uint64_t *slot = NULL;
-        GRAFT_TRY(graft_table_word(store, (uint32_t)page, &slot, err));
-        uint64_t word = graft_shm_load(slot);
-        uint32_t place = graft_word_place(word);
-        bool own = graft_word_valid(word) && place != 0 &&
-                   graft_place_half(place) == clearing->half &&
-                   graft_place_offset(place) >= clearing->start && clearing->brought != NULL &&
-                   graft_pageset_contains(clearing->brought, (uint32_t)page);
-        if (word != 0 && !own)
-            graft_shm_store(store->env->shm, slot, 0);
+    _Atomic uint64_t *slots = NULL;
+    uint32_t run = 0;
+    for (uint64_t page = (uint64_t)clearing->least + 1; page <= clearing->highest; page += run) {
+        GRAFT_TRY(graft_table_run(store, (uint32_t)page, clearing->highest, &slots, &run, err));
+        for (uint32_t i = 0; i < run; i++) {
+            uint64_t word = graft_shm_load(&slots[i]);
+            if (word != 0 && !is_brought(clearing, (uint32_t)page + i, word))
+                graft_shm_store(store->env->shm, &slots[i], 0);
+        }
     }
     return GRAFT_OK;
 }
@@ -411,9 +420,13 @@ static enum graft_rc set_header(struct recovery *self, struct graft_err *err)
     GRAFT_TRY(graft_file_size(store->files[self->older.half], &extents[1], err));
     GRAFT_TRY(graft_table_allocate_header(store, err));
     for (unsigned i = GRAFT_W_HEAD; i < GRAFT_TABLE_HEADER_BYTES / 8; i++) {
-        bool ring = i >= GRAFT_RING_OFFSET / 8 && i < GRAFT_MARKS_OFFSET / 8;
         if (i == GRAFT_W_SUSPECT_BEFORE || i == GRAFT_W_SUSPECT_END)
-            continue; /* what an earlier process could not sync */
+            continue;                                 /* what an earlier process could not sync */
+        unsigned in_ring = i - GRAFT_RING_OFFSET / 8; /* wraps below it */
+        bool ring = in_ring < GRAFT_RING_SLOTS * GRAFT_RING_WORDS;
+        /* The LSN of a place says whether anything is there: what stands behind it may stay. */
+        if (ring && in_ring % GRAFT_RING_WORDS != 0)
+            continue;
         uint64_t value = ring ? UINT64_MAX : 0;
         if (graft_header_load(store, i) != value)
             graft_header_store(store, i, value);
@@ -446,26 +459,37 @@ static enum graft_rc set_header(struct recovery *self, struct graft_err *err)
 
 /* ---- After a crash ---- */
 
+static void note_placed(uint32_t first, const _Atomic uint64_t *slots, uint32_t run,
+                        uint32_t *pages, size_t *count)
+{
+    for (uint32_t i = 0; i < run; i++) {
+        uint64_t word = graft_shm_load(&slots[i]);
+        if (graft_word_valid(word) && graft_word_place(word) != 0)
+            pages[(*count)++] = first + i;
+    }
+}
+
 /* Folds every page whose word has a place. */
 static enum graft_rc fold_all(struct recovery *self, struct graft_err *err)
 {
     struct graft_store *store = self->store;
     uint32_t words = 0;
     GRAFT_TRY(table_words(store, &words, err));
-    uint32_t *pages = graft_calloc(store->env->alloc, PAGES_AT_ONCE, sizeof *pages);
+    uint32_t at_once = words < PAGES_AT_ONCE ? words : PAGES_AT_ONCE;
+    uint32_t *pages = graft_calloc(store->env->alloc, (size_t)at_once + 1, sizeof *pages);
     if (pages == NULL)
         return graft_err_set(err, GRAFT_ENOMEM, "recovering %s: out of memory", store->directory);
     enum graft_rc rc = GRAFT_OK;
     size_t count = 0;
-    for (uint64_t page = 1; page <= words && rc == GRAFT_OK; page++) {
-        _Atomic uint64_t *slot = NULL;
-        rc = graft_table_word(store, (uint32_t)page, &slot, err);
-        if (rc != GRAFT_OK)
-            break;
-        uint64_t word = graft_shm_load(slot);
-        if (graft_word_valid(word) && graft_word_place(word) != 0)
-            pages[count++] = (uint32_t)page;
-        if (count == PAGES_AT_ONCE) {
+    uint32_t run = 0;
+    for (uint64_t page = 1; page <= words && rc == GRAFT_OK; page += run) {
+        _Atomic uint64_t *slots = NULL;
+        uint64_t last = page + (at_once - count) - 1;
+        rc = graft_table_run(store, (uint32_t)page, last < words ? (uint32_t)last : words, &slots,
+                             &run, err);
+        if (rc == GRAFT_OK)
+            note_placed((uint32_t)page, slots, run, pages, &count);
+        if (rc == GRAFT_OK && count == at_once) {
             rc = graft_fold_pages(store, pages, count, self->lsn, err);
             count = 0;
         }

@@ -57,7 +57,10 @@ static enum graft_rc look(struct graft_scan *scan, uint64_t offset, size_t size,
     }
     if (offset > scan->limit || size > scan->limit - offset)
         return GRAFT_OK;
-    size_t wanted = size < WINDOW_BYTES ? WINDOW_BYTES : size;
+    uint64_t left = scan->limit - offset;
+    size_t wanted = left < WINDOW_BYTES ? (size_t)left : WINDOW_BYTES;
+    if (wanted < size)
+        wanted = size;
     if (scan->window == NULL && GRAFT_BUGGIFY("recovery: a short read-ahead"))
         wanted = size;
     if (scan->window_capacity < wanted) {
@@ -174,6 +177,10 @@ enum graft_rc graft_scan_witness(struct graft_scan *scan, uint64_t *synced_lsn,
         GRAFT_TRY(look(scan, offset, GRAFT_RECORD_BYTES, &bytes, err));
         if (bytes == NULL)
             break;
+        const uint8_t *last = scan->window + scan->window_size - GRAFT_RECORD_BYTES;
+        for (; bytes[0] != GRAFT_RECORD_COMMIT && last - bytes >= GRAFT_RECORD_BYTES;
+             bytes += GRAFT_RECORD_BYTES)
+            offset += GRAFT_RECORD_BYTES;
         if (bytes[0] != GRAFT_RECORD_COMMIT || !graft_record_decode(bytes, seed, &record) ||
             record.kind != GRAFT_RECORD_COMMIT || record.offset != offset)
             continue;

@@ -89,18 +89,27 @@ enum graft_rc graft_table_map(struct graft_store *store, struct graft_err *err)
     return graft_map_view(store->map, 0, GRAFT_TABLE_HEADER_BYTES, &store->header, err);
 }
 
-enum graft_rc graft_table_word(struct graft_store *store, uint32_t page, _Atomic uint64_t **out,
-                               struct graft_err *err)
+enum graft_rc graft_table_run(struct graft_store *store, uint32_t page, uint32_t last,
+                              _Atomic uint64_t **words, uint32_t *count, struct graft_err *err)
 {
-    GRAFT_ASSERT(page > 0 && page <= GRAFT_PAGES_MAX);
-    uint64_t first = 0, words = 0;
-    unsigned chunk = chunk_of(page - 1, &first, &words);
+    GRAFT_ASSERT(page > 0 && page <= last && last <= GRAFT_PAGES_MAX);
+    uint64_t first = 0, chunk_words = 0;
+    unsigned chunk = chunk_of(page - 1, &first, &chunk_words);
     GRAFT_ASSERT(chunk < GRAFT_CHUNKS);
     graft_words_atomic view = atomic_load_explicit(&store->chunks[chunk], memory_order_acquire);
     if (view == NULL)
-        GRAFT_TRY(map_chunk(store, chunk, first, words, &view, err));
-    *out = &view[page - 1 - first];
+        GRAFT_TRY(map_chunk(store, chunk, first, chunk_words, &view, err));
+    uint64_t left = first + chunk_words - (page - 1);
+    *words = &view[page - 1 - first];
+    *count = left < last - page + 1 ? (uint32_t)left : last - page + 1;
     return GRAFT_OK;
+}
+
+enum graft_rc graft_table_word(struct graft_store *store, uint32_t page, _Atomic uint64_t **out,
+                               struct graft_err *err)
+{
+    uint32_t count = 0;
+    return graft_table_run(store, page, page, out, &count, err);
 }
 
 enum graft_rc graft_table_knows(struct graft_store *store, uint32_t page, bool *known,
@@ -211,11 +220,13 @@ enum graft_rc graft_table_sync_header(struct graft_store *store, struct graft_er
 static enum graft_rc touch_one(struct graft_store *store, uint32_t first, uint32_t count,
                                bool reserved, struct graft_err *err)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        _Atomic uint64_t *word = NULL;
-        GRAFT_TRY(graft_table_word(store, first + i, &word, err));
-        uint64_t value = graft_shm_load(word);
-        if ((value != 0 || reserved) && graft_shm_cas(store->env->shm, word, value, value))
+    _Atomic uint64_t *words = NULL;
+    uint32_t there = 0;
+    /* A page of the system's lies in one view. */
+    GRAFT_TRY(graft_table_run(store, first, first + count - 1, &words, &there, err));
+    for (uint32_t i = 0; i < there; i++) {
+        uint64_t value = graft_shm_load(&words[i]);
+        if ((value != 0 || reserved) && graft_shm_cas(store->env->shm, &words[i], value, value))
             break;
     }
     return GRAFT_OK;
