@@ -1,6 +1,6 @@
-/* Memory of a process: blocks, tied together so that a process that dies gives all of them back, and
- * counted so that one that ends shows what it kept. Below are the pool's cells, which cost a third
- * of what malloc does; large blocks are malloc's, and so is every block under the address
+/* Memory of a process: blocks, tied together so that a process that dies gives all of them back,
+ * and counted so that one that ends shows what it kept. Below are the pool's cells, which cost a
+ * third of what malloc does; large blocks are malloc's, and so is every block under the address
  * sanitizer, which then sees it. */
 #include <stdlib.h>
 #include <string.h>

@@ -115,8 +115,8 @@ void sim_context_init_main(struct sim_context *context);
 void sim_context_switch(struct sim_context *from, struct sim_context *to);
 
 struct sim_pool {
-    struct sim_stack *stacks; /* idle */
-    struct sim_block *blocks; /* idle */
+    struct sim_stack *stacks;                /* idle */
+    struct sim_block *blocks;                /* idle */
     struct sim_block *cells[SIM_CELL_SIZES]; /* idle */
     struct sim_slab *slabs;                  /* where blocks and cells come from */
     uint8_t *fresh;                          /* of the newest slab, what nobody took yet */

@@ -64,9 +64,10 @@ static void keep_line(void *arg, const struct sim_process *process, enum graft_l
 {
     struct run *run = arg;
     (void)level;
-    (void)snprintf(run->lines[run->line_count++ % RUN_LINES], RUN_LINE_BYTES, "%.3f %s/%s %s",
-                   (double)sim_world_now_ns(run->world) / 1e9, process->machine->name,
-                   process->name, text);
+    uint64_t now_ms = sim_world_now_ns(run->world) / SIM_MS;
+    (void)snprintf(run->lines[run->line_count++ % RUN_LINES], RUN_LINE_BYTES, "%llu.%03u %s/%s %s",
+                   (unsigned long long)(now_ms / 1000), (unsigned)(now_ms % 1000),
+                   process->machine->name, process->name, text);
 }
 
 bool run_may_be_damaged(const struct run *run)
@@ -346,7 +347,8 @@ static bool is_over(struct run *run)
     uint64_t passed_ns = sim_world_now_ns(run->world) - run->began_ns;
     uint64_t wanted_ns = run->what->seconds * SIM_SECOND;
     return passed_ns >= 4 * wanted_ns ||
-           (passed_ns >= wanted_ns && workload_history_committed(run->history) >= run->what->transactions);
+           (passed_ns >= wanted_ns &&
+            workload_history_committed(run->history) >= run->what->transactions);
 }
 
 /* Whether something that is under way for the driver could let the others go on. */

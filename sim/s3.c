@@ -39,10 +39,30 @@ void sim_object_etag(struct sim_object *object)
 {
     struct graft_hash hash = graft_hash128(object->bytes, object->size);
     object->etag[0] = '"';
-    for (size_t i = 0; i < sizeof hash.bytes; i++)
-        (void)snprintf(object->etag + 1 + 2 * i, 3, "%02x", hash.bytes[i]);
+    for (size_t i = 0; i < sizeof hash.bytes; i++) {
+        object->etag[1 + 2 * i] = "0123456789abcdef"[hash.bytes[i] >> 4];
+        object->etag[2 + 2 * i] = "0123456789abcdef"[hash.bytes[i] & 15];
+    }
     object->etag[33] = '"';
     object->etag[34] = '\0';
+}
+
+/* Civil time from days, after Howard Hinnant's chrono-compatible algorithms. */
+static void iso_time(uint64_t wall_ms, char out[32])
+{
+    uint64_t days = wall_ms / 86400000 + 719468;
+    uint64_t era = days / 146097;
+    uint64_t day_of_era = days % 146097;
+    uint64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    uint64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    uint64_t shifted = (5 * day_of_year + 2) / 153;
+    unsigned day = (unsigned)(day_of_year - (153 * shifted + 2) / 5 + 1);
+    unsigned month = (unsigned)(shifted < 10 ? shifted + 3 : shifted - 9);
+    unsigned year = (unsigned)(year_of_era + era * 400 + (month <= 2));
+    unsigned ms = (unsigned)(wall_ms % 86400000);
+    (void)snprintf(out, 32, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", year % 10000, month, day,
+                   ms / 3600000, ms / 60000 % 60, ms / 1000 % 60, ms % 1000);
 }
 
 /* Keeps what a stale listing may still show, and forgets what none can. */
@@ -92,7 +112,7 @@ void sim_s3_put(struct sim_s3 *s3, const char *key, const void *bytes, size_t si
         memcpy(object->bytes, bytes, size);
     object->size = size;
     object->created_ns = s3->world->now_ns;
-    object->wall_ms = sim_world_wall_ms(s3->world);
+    iso_time(sim_world_wall_ms(s3->world), object->modified);
     sim_object_etag(object);
 }
 
@@ -244,24 +264,6 @@ bool sim_xml_next(const char **at, const char *end, const char *name, char *out,
     return text == close;
 }
 
-/* Civil time from days, after Howard Hinnant's chrono-compatible algorithms. */
-void sim_iso_time(uint64_t wall_ms, char out[32])
-{
-    uint64_t days = wall_ms / 86400000 + 719468;
-    uint64_t era = days / 146097;
-    uint64_t day_of_era = days % 146097;
-    uint64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    uint64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    uint64_t shifted = (5 * day_of_year + 2) / 153;
-    unsigned day = (unsigned)(day_of_year - (153 * shifted + 2) / 5 + 1);
-    unsigned month = (unsigned)(shifted < 10 ? shifted + 3 : shifted - 9);
-    unsigned year = (unsigned)(year_of_era + era * 400 + (month <= 2));
-    unsigned ms = (unsigned)(wall_ms % 86400000);
-    (void)snprintf(out, 32, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", year % 10000, month, day,
-                   ms / 3600000, ms / 60000 % 60, ms / 1000 % 60, ms % 1000);
-}
-
 /* ---- Answers. */
 
 static void answer_bytes(struct sim_s3_request *request, const void *bytes, size_t size)
@@ -394,11 +396,9 @@ static void get_object(struct sim_s3_request *request, bool with_body)
     uint64_t count = to - from;
     if (with_body && count > 0 && sim_draw(s3->world, SIM_FAULT_store_truncate, call->id))
         count = sim_rng_below(sim_fault_rng(s3->world, SIM_FAULT_store_truncate), count);
-    char time[32];
-    sim_iso_time(object->wall_ms, time);
     begin(request, range == RANGE_PART ? 206 : 200);
     sim_call_add_header(call, "ETag", "%s", object->etag);
-    sim_call_add_header(call, "Last-Modified", "%s", time);
+    sim_call_add_header(call, "Last-Modified", "%s", object->modified);
     sim_call_add_header(call, "Accept-Ranges", "bytes");
     if (range == RANGE_PART)
         sim_call_add_header(call, "Content-Range", "bytes %" PRIu64 "-%" PRIu64 "/%zu", from,

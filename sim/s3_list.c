@@ -121,11 +121,9 @@ static bool add_object(struct listing *self, const struct sim_object *object)
         (void)snprintf(self->last, sizeof self->last, "%s", common);
         return true;
     }
-    char time[32];
-    sim_iso_time(object->wall_ms, time);
     sim_xml_add(xml, "<Contents><Key>");
     add_name(self, xml, object->key);
-    sim_xml_add(xml, "</Key><LastModified>%s</LastModified><ETag>", time);
+    sim_xml_add(xml, "</Key><LastModified>%s</LastModified><ETag>", object->modified);
     sim_xml_add_text(xml, object->etag);
     sim_xml_add(xml, "</ETag><Size>%zu</Size><StorageClass>STANDARD</StorageClass></Contents>",
                 object->size);

@@ -16,7 +16,7 @@ struct sim_object {
     char etag[35]; /* quoted */
     uint64_t created_ns;
     uint64_t deleted_ns; /* of a former object */
-    uint64_t wall_ms;
+    char modified[32];   /* when, in the words of answers */
 };
 
 struct sim_upload {
@@ -69,7 +69,6 @@ struct sim_object *sim_s3_object(const struct sim_s3 *s3, const char *key);
 /* The first object whose key is not before `key`. */
 size_t sim_s3_from(const struct sim_s3 *s3, const char *key);
 void sim_object_etag(struct sim_object *object);
-void sim_iso_time(uint64_t wall_ms, char out[32]);
 
 void sim_s3_list(struct sim_s3_request *request);
 void sim_s3_create_upload(struct sim_s3_request *request);

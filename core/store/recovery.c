@@ -428,7 +428,7 @@ static enum graft_rc set_header(struct recovery *self, struct graft_err *err)
         if (ring && in_ring % GRAFT_RING_WORDS != 0)
             continue;
         uint64_t value = ring ? UINT64_MAX : 0;
-        if (graft_header_load(store, i) != value)
+        if (graft_shm_load(&store->header[i]) != value)
             graft_header_store(store, i, value);
     }
     /* What still stands there is nothing that anybody may be led to. */
