@@ -6,10 +6,17 @@
 
 #include "base/catalogue.h"
 
+/* The same function for the vectors that the processor has, chosen as it runs: xxHash builds it for
+ * x86, and distributions put it into the shared library. NULL where it is not. */
+extern XXH64_hash_t XXH3_64bits_withSeed_dispatch(const void *bytes, size_t size, XXH64_hash_t seed)
+    __attribute__((weak));
+
 uint64_t graft_checksum64(const void *bytes, size_t size, uint64_t seed)
 {
     if (GRAFT_MUTANT("base: a checksum is of the first half only"))
         size /= 2;
+    if (XXH3_64bits_withSeed_dispatch != NULL)
+        return XXH3_64bits_withSeed_dispatch(bytes, size, seed);
     return XXH3_64bits_withSeed(bytes, size, seed);
 }
 
