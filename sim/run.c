@@ -25,6 +25,8 @@
 #define PAUSE_NS_MAX (150 * SIM_SECOND)
 #define RESTART_NS_MAX (5 * SIM_SECOND)
 #define DOWN_NS_MAX (20 * SIM_SECOND)
+/* Damage that comes again after so many clones is in the remote. */
+#define CLONES_MAX 4U
 
 #define DRIVER_STREAM 0x30000U
 #define SLOT_STREAM 0x40000U
@@ -155,6 +157,19 @@ static void make_server(struct run *run)
     }
 }
 
+static void name_database(struct slot *slot)
+{
+    const struct sim_case *what = slot->run->what;
+    char clone[16] = "";
+    if (slot->generation > 0)
+        (void)snprintf(clone, sizeof clone, ".%u", slot->generation);
+    (void)snprintf(slot->uri, sizeof slot->uri, "file:/replica%u%s.graft?page_size=%u&remote=%s",
+                   slot->replica, clone, what->page_bytes,
+                   what->remote == SIM_REMOTE_FILE
+                       ? "file:///share/repo/app"
+                       : "s3://bucket/repo/app%3Fendpoint=http://s3.sim");
+}
+
 static void make_slots(struct run *run)
 {
     const struct sim_case *what = run->what;
@@ -165,11 +180,7 @@ static void make_slots(struct run *run)
         slot->replica = i % what->replicas;
         slot->machine = run->machines[slot->replica % what->machines];
         sim_rng_init(&slot->rng, what->seed, SLOT_STREAM + i);
-        (void)snprintf(slot->uri, sizeof slot->uri, "file:/replica%u.graft?page_size=%u&remote=%s",
-                       slot->replica, what->page_bytes,
-                       what->remote == SIM_REMOTE_FILE
-                           ? "file:///share/repo/app"
-                           : "s3://bucket/repo/app%3Fendpoint=http://s3.sim");
+        name_database(slot);
     }
 }
 
@@ -242,6 +253,29 @@ static void crash(struct run *run, struct sim_machine *machine)
     sim_machine_crash(machine);
 }
 
+/* What an operator does with a database that is damaged: its programs are stopped, and the remote is
+ * cloned into another directory. That drops what was not pushed, as a reset does. */
+static void clone_again(struct run *run, uint32_t replica)
+{
+    uint64_t now_ns = sim_world_now_ns(run->world);
+    for (uint32_t i = 0; i < run->slot_count; i++) {
+        struct slot *slot = &run->slots[i];
+        if (slot->replica != replica)
+            continue;
+        if (slot->process != NULL)
+            sim_process_kill(slot->process);
+        slot->process = NULL;
+        slot->resume_ns = 0;
+        slot->crash_after = false;
+        slot->restart_ns = now_ns + skewed_ns(run, RESTART_NS_MAX);
+        slot->generation++;
+        name_database(slot);
+    }
+    uint32_t by = run->next_client++;
+    workload_history_invoke(run->history, by, replica, WORKLOAD_RESET, 0);
+    workload_history_end(run->history, by, WORKLOAD_OK);
+}
+
 /* Processes that have ended, and what that has in tow. */
 static void reap_all(struct run *run)
 {
@@ -255,6 +289,8 @@ static void reap_all(struct run *run)
         if (slot->crash_after && sim_machine_is_up(slot->machine))
             crash(run, slot->machine);
         slot->crash_after = false;
+        if (run_found_damage(slot) && slot->generation < CLONES_MAX)
+            clone_again(run, slot->replica);
     }
 }
 
@@ -342,7 +378,7 @@ static void draw_faults(struct run *run)
         draw_for_machine(run, run->machines[i]);
 }
 
-static bool is_over(struct run *run)
+bool run_is_over(const struct run *run)
 {
     uint64_t passed_ns = sim_world_now_ns(run->world) - run->began_ns;
     uint64_t wanted_ns = run->what->seconds * SIM_SECOND;
@@ -366,13 +402,13 @@ static void work_under_faults(struct run *run)
     uint64_t tick_ns = sim_world_now_ns(run->world) + TICK_NS;
     run->began_ns = sim_world_now_ns(run->world);
     revive(run, run->began_ns);
-    while (!is_over(run)) {
+    while (!run_is_over(run)) {
         uint64_t look_ns = next_look_ns(run, tick_ns);
         enum sim_outcome outcome = sim_world_run(run->world, look_ns);
         /* Time stands still when nobody is left, or when all wait for one that is paused. */
         bool stuck =
             outcome == SIM_FINISHED || (outcome == SIM_DEADLOCKED && something_is_due(run));
-        if (!stuck && !run_judge(run, outcome))
+        if (!stuck && outcome != SIM_STOPPED && !run_judge(run, outcome))
             return;
         reap_all(run);
         if (run_has_failed(run))

@@ -16,6 +16,9 @@ static bool goes_on(void *arg)
     struct run *run = slot->run;
     if (run->slot_count > 2 && !run->stopping)
         sim_sleep_ns(run->world, sim_rng_below(&slot->rng, (run->slot_count - 2) * SIM_SECOND));
+    /* The driver looks every few seconds; by then there would be more transactions than asked for. */
+    if (!run->stopping && run_is_over(run))
+        sim_world_stop(run->world);
     return !run->stopping;
 }
 
@@ -84,11 +87,21 @@ void run_start(struct slot *slot, run_task_fn *task, const char *name)
     };
 }
 
+static bool says_damaged(const struct slot *slot)
+{
+    int code = slot->code & 0xff;
+    return slot->code != RUN_NOT_RETURNED && (code == SQLITE_CORRUPT || code == SQLITE_NOTADB);
+}
+
+bool run_found_damage(const struct slot *slot)
+{
+    return says_damaged(slot) && run_may_be_damaged(slot->run);
+}
+
 /* An error that says "your data is damaged" has no cause when nothing damages any. */
 static void check_code(struct slot *slot)
 {
-    int code = slot->code & 0xff;
-    if ((code == SQLITE_CORRUPT || code == SQLITE_NOTADB) && !run_may_be_damaged(slot->run))
+    if (says_damaged(slot) && !run_may_be_damaged(slot->run))
         run_fail(slot->run, "client: data was called corrupt, and nothing had hurt it",
                  "%s on replica %u: code %d, %s", sim_process_name(slot->process), slot->replica,
                  slot->code, slot->error);

@@ -24,6 +24,7 @@ typedef int run_task_fn(struct slot *slot);
 struct slot {
     struct run *run;
     uint32_t replica;
+    uint32_t generation; /* how often the replica was cloned again */
     struct sim_machine *machine;
     struct sim_process *process; /* NULL: none yet, or reaped */
     run_task_fn *task;
@@ -73,10 +74,15 @@ bool run_may_be_damaged(const struct run *run);
  * whose clock is off by more than a quarter of an hour. */
 int64_t run_set_clock(struct sim_machine *machine);
 
+/* Whether the clients have worked for as long as they are to. */
+bool run_is_over(const struct run *run);
+
 /* ---- Processes (run_client.c). */
 
 /* Starts a process in the slot that opens Graft, does the task, and gives everything back. */
 void run_start(struct slot *slot, run_task_fn *task, const char *name);
+/* Whether the slot's process ended because its database is damaged, and faults explain that. */
+bool run_found_damage(const struct slot *slot);
 /* Looks at the slot's process, if it has ended: false while it has not. */
 bool run_reap(struct slot *slot);
 

@@ -141,7 +141,8 @@ static int compare_and_set(struct workload_session *session)
     rc = workload_end(session, read_one(session, key, &expected));
     if (rc != SQLITE_OK)
         return rc;
-    uint64_t pause_ms = session->client->think_ms > 0 ? session->client->think_ms : 100;
+    uint32_t think_ms = session->client->think_ms;
+    uint64_t pause_ms = think_ms > 0 ? 1 + think_ms / 10 : 100;
     graft_task_sleep_ms(session->client->env->tasks,
                         (uint32_t)workload_below(session->client, pause_ms));
     rc = workload_begin(session, true);
