@@ -11,7 +11,7 @@
 #include "workloads/workload.h"
 
 #define CASE_STREAM 0x20000U
-#define TRANSACTIONS 105U
+#define TRANSACTIONS 100U
 
 static const char *const remotes[SIM_REMOTE_COUNT] = {"file", "s3"};
 

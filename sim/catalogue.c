@@ -101,14 +101,13 @@ static bool is_odd(struct sim_world *world, const struct graft_point *const *slo
 
 bool graft_point_asked(const struct graft_point *const *slot)
 {
-    struct sim_world *world = sim_world_current();
     struct sim_point_count *count = count_of((size_t)(slot - __start_graft_points));
-    bool yes = false;
     count->reached++;
-    if ((*slot)->kind == GRAFT_POINT_MUTANT) {
-        yes = slot == planted;
-    } else if (world != NULL && world->plan.rate_ppm[SIM_FAULT_odd_choice] != 0) {
-        yes = is_odd(world, slot) && sim_world_draw(world, SIM_FAULT_odd_choice);
+    bool yes = slot == planted;
+    if ((*slot)->kind == GRAFT_POINT_BUGGIFY) {
+        struct sim_world *world = sim_world_current();
+        yes = world != NULL && world->plan.rate_ppm[SIM_FAULT_odd_choice] != 0 &&
+              is_odd(world, slot) && sim_world_draw(world, SIM_FAULT_odd_choice);
     }
     count->held += yes;
     return yes;

@@ -49,6 +49,19 @@ static uint64_t mix(uint64_t hash, uint64_t value)
     return hash ^ hash >> 32;
 }
 
+static uint64_t rotate_left(uint64_t value, unsigned bits)
+{
+    return value << bits | value >> (64 - bits);
+}
+
+/* One word of four; no multiplication waits for another. */
+static uint64_t fold(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+    return a * UINT64_C(0x9e3779b97f4a7c15) ^ rotate_left(b * UINT64_C(0xbf58476d1ce4e5b9), 17) ^
+           rotate_left(c * UINT64_C(0x94d049bb133111eb), 31) ^
+           rotate_left(d * UINT64_C(0xff51afd7ed558ccd), 47);
+}
+
 uint64_t sim_trace_text(const char *text)
 {
     return graft_checksum64(text, strlen(text), 0);
@@ -176,10 +189,7 @@ void sim_trace_event(struct sim_world *world, enum sim_event kind, uint64_t a, u
     event->fiber = fiber == NULL ? 0 : fiber->id;
     event->kind = (uint16_t)kind;
     uint64_t hash = mix(trace->hash, (uint64_t)event->fiber << 32 | kind);
-    hash = mix(hash, event->time_ns);
-    hash = mix(hash, a);
-    hash = mix(hash, b);
-    hash = mix(hash, c);
+    hash = mix(hash, fold(event->time_ns, a, b, c));
     event->hash = trace->hash = hash;
     trace->events[kind]++;
     if (trace->recording)
