@@ -17,7 +17,8 @@
 #include "sim/sqlite.h"
 #include "workloads/history.h"
 
-#define TICK_NS (4 * SIM_SECOND)
+/* As often as gives a run a dozen kills and crashes in a hundred transactions. */
+#define TICK_NS (2800 * SIM_MS)
 #define CRASH_LOOK_NS \
     (5 * SIM_MS) /* a machine is down so soon after the process that it takes along */
 #define SETUP_NS (600 * SIM_SECOND)
@@ -25,6 +26,8 @@
 #define PAUSE_NS_MAX (150 * SIM_SECOND)
 #define RESTART_NS_MAX (5 * SIM_SECOND)
 #define DOWN_NS_MAX (20 * SIM_SECOND)
+/* How many times longer than asked for clients may work to come to their transactions. */
+#define WORK_TIMES_MAX 8U
 /* Damage that comes again after so many clones is in the remote. */
 #define CLONES_MAX 4U
 
@@ -253,8 +256,8 @@ static void crash(struct run *run, struct sim_machine *machine)
     sim_machine_crash(machine);
 }
 
-/* What an operator does with a database that is damaged: its programs are stopped, and the remote is
- * cloned into another directory. That drops what was not pushed, as a reset does. */
+/* What an operator does with a database that is damaged: its programs are stopped, and the remote
+ * is cloned into another directory. That drops what was not pushed, as a reset does. */
 static void clone_again(struct run *run, uint32_t replica)
 {
     uint64_t now_ns = sim_world_now_ns(run->world);
@@ -382,7 +385,7 @@ bool run_is_over(const struct run *run)
 {
     uint64_t passed_ns = sim_world_now_ns(run->world) - run->began_ns;
     uint64_t wanted_ns = run->what->seconds * SIM_SECOND;
-    return passed_ns >= 4 * wanted_ns ||
+    return passed_ns >= WORK_TIMES_MAX * wanted_ns ||
            (passed_ns >= wanted_ns &&
             workload_history_committed(run->history) >= run->what->transactions);
 }

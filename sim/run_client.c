@@ -8,6 +8,9 @@
 #include "sim/sqlite.h"
 #include "vfs/vfs.h"
 
+/* So that a simulated second has one transaction and more, whatever the faults of a run cost. */
+#define THINK_MS 600U
+
 /* With more clients than two each takes its time, so that a simulated second has about as many
  * transactions in every run. */
 static bool goes_on(void *arg)
@@ -15,8 +18,10 @@ static bool goes_on(void *arg)
     struct slot *slot = arg;
     struct run *run = slot->run;
     if (run->slot_count > 2 && !run->stopping)
-        sim_sleep_ns(run->world, sim_rng_below(&slot->rng, (run->slot_count - 2) * SIM_SECOND));
-    /* The driver looks every few seconds; by then there would be more transactions than asked for. */
+        sim_sleep_ns(run->world,
+                     sim_rng_below(&slot->rng, (run->slot_count - 2) * THINK_MS * SIM_MS));
+    /* The driver looks every few seconds; by then there would be more transactions than asked for.
+     */
     if (!run->stopping && run_is_over(run))
         sim_world_stop(run->world);
     return !run->stopping;
@@ -79,6 +84,7 @@ void run_start(struct slot *slot, run_task_fn *task, const char *name)
         .number = run->next_client++,
         .replica = slot->replica,
         .history = run->history,
+        .think_ms = THINK_MS,
         .may_report_damage = may_hurt(run),
         .may_lose_commits = may_hurt(run),
         .goes_on = goes_on,

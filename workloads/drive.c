@@ -8,7 +8,7 @@
 #include "workloads/check.h"
 
 #define THINK_MS_DEFAULT 1000U
-#define BURST_MAX 5U
+#define BURST_MAX 8U
 #define FAILURES_BEFORE_REOPENING 4U
 #define REOPENINGS_MAX 4U
 #define BACK_OFF_MS 250U
