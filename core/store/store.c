@@ -12,6 +12,7 @@
 #define DOOR_WAIT_MS 60000U
 #define CLOSE_WAIT_MS 2000U
 #define POLL_MS 5U
+#define POLL_MS_MAX 40U
 
 enum graft_rc graft_store_path(struct graft_store *store, const char *name,
                                char out[GRAFT_PATH_BYTES_MAX], struct graft_err *err)
@@ -106,17 +107,20 @@ enum graft_rc graft_store_open_files(struct graft_store *store, bool create, str
 enum graft_rc graft_store_wait_lock(struct graft_store *store, enum graft_lock_index index,
                                     uint32_t timeout_ms, struct graft_err *err)
 {
-    for (uint32_t waited = 0;; waited += POLL_MS) {
+    uint32_t step_ms = POLL_MS;
+    for (uint32_t waited_ms = 0;;) {
         bool granted = false;
         GRAFT_TRY(graft_lock_try(store->locks, index, true, &granted, err));
         if (granted)
             return GRAFT_OK;
         GRAFT_REACHABLE("somebody else was opening or closing the directory");
-        if (waited >= timeout_ms)
+        if (waited_ms >= timeout_ms)
             return graft_err_set(err, GRAFT_EBUSY,
                                  "%s: another process opens or recovers it; try again later",
                                  store->directory);
-        graft_task_sleep_ms(store->env->tasks, POLL_MS);
+        graft_task_sleep_ms(store->env->tasks, step_ms);
+        waited_ms += step_ms;
+        step_ms = 2 * step_ms < POLL_MS_MAX ? 2 * step_ms : POLL_MS_MAX;
     }
 }
 
