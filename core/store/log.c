@@ -282,11 +282,44 @@ static enum graft_rc switch_half(struct graft_store *store, struct graft_err *er
     return begin_other(store, 1 - half, next, folded ? next : generation, err);
 }
 
+/* Where the whole records end that stand at the log's end. */
+static enum graft_rc left_over(struct graft_store *store, unsigned half, uint64_t offset,
+                               uint64_t *end, struct graft_err *err)
+{
+    struct graft_half_header header = {.generation =
+                                           graft_half_load(store, half, GRAFT_HALF_GENERATION)};
+    struct graft_scan scan;
+    graft_scan_half(&scan, store, half, &header, graft_header_load(store, GRAFT_W_HEAD));
+    scan.offset = offset;
+    scan.chain = graft_header_load(store, GRAFT_W_CHAIN);
+    enum graft_rc rc = GRAFT_OK;
+    bool found = true;
+    while (rc == GRAFT_OK && found) {
+        struct graft_record record;
+        const uint8_t *bytes = NULL;
+        rc = graft_scan_next(&scan, &record, &bytes, &found, err);
+    }
+    *end = scan.offset;
+    graft_scan_deinit(&scan);
+    return rc;
+}
+
+/* All of its records go, and not the first alone: should what is written over them get lost, each
+ * that is left would read as sound. */
 enum graft_rc graft_log_void(struct graft_store *store, unsigned half, uint64_t offset,
                              struct graft_err *err)
 {
     graft_header_store(store, GRAFT_W_VOID, 1);
-    GRAFT_TRY(graft_file_write(store->files[half], offset, zeros, GRAFT_RECORD_BYTES, err));
+    uint64_t end = 0;
+    GRAFT_TRY(left_over(store, half, offset, &end, err));
+    if (end < offset + GRAFT_RECORD_BYTES)
+        end = offset + GRAFT_RECORD_BYTES;
+    /* From the end, so that what a crash leaves of it is a beginning. */
+    while (end > offset) {
+        uint64_t size = end - offset < sizeof zeros ? end - offset : sizeof zeros;
+        end -= size;
+        GRAFT_TRY(graft_file_write(store->files[half], end, zeros, (size_t)size, err));
+    }
     GRAFT_TRY(graft_log_sync(store, err));
     graft_header_store(store, GRAFT_W_VOID, 0);
     return GRAFT_OK;
