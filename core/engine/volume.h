@@ -70,9 +70,9 @@ struct graft_volume {
 struct graft_session {
     struct graft_volume *volume;
     struct graft_store_session *store;
-    bool fresh;                /* what the last read found, see graft_session_was_fresh */
-    bool hinting;              /* somebody gives hints, and the history need not be kept */
-    uint32_t hinted_page;      /* the page that the last hint stood before */
+    bool fresh;           /* what the last read found, see graft_session_was_fresh */
+    bool hinting;         /* somebody gives hints, and the history need not be kept */
+    uint32_t hinted_page; /* the page that the last hint stood before */
     uint64_t stalled_us;
     struct graft_streams streams;
     struct graft_history history;

@@ -1,9 +1,9 @@
 /* Frames and the segment header; frame.h carries the byte layout.
  *
  * A codec keeps zstd's two contexts, each made when it is first needed, and a buffer for each
- * direction, so that a frame costs no allocation once the buffers have grown. Everything in a frame comes from a disk or a network:
- * the checksum is compared before zstd sees a byte, and sizes are compared with limits before
- * anything is allocated by them.
+ * direction, so that a frame costs no allocation once the buffers have grown. Everything in a frame
+ * comes from a disk or a network: the checksum is compared before zstd sees a byte, and sizes are
+ * compared with limits before anything is allocated by them.
  */
 #define ZSTD_STATIC_LINKING_ONLY /* for contexts with memory of our own */
 #include "format/frame.h"

@@ -130,8 +130,8 @@ struct graft_store_session {
 
 GRAFT_MUST_USE enum graft_rc graft_table_map(struct graft_store *store, struct graft_err *err);
 /* The word of a page that is within the page count of a published snapshot. */
-/* The words of the pages from `page` to `last` at most that lie one after another: `*count` of them,
- * one at least. For those who look at many: a call for each costs more than the look. */
+/* The words of the pages from `page` to `last` at most that lie one after another: `*count` of
+ * them, one at least. For those who look at many: a call for each costs more than the look. */
 GRAFT_MUST_USE enum graft_rc graft_table_run(struct graft_store *store, uint32_t page,
                                              uint32_t last, _Atomic uint64_t **words,
                                              uint32_t *count, struct graft_err *err);
