@@ -37,7 +37,7 @@ void sim_case_draw(struct sim_case *out, uint64_t seed, const char *workload)
     out->machines = (uint32_t)sim_rng_between(&rng, 2, out->replicas);
     out->processes = 1 + (uint32_t)(sim_rng_below(&rng, 3) == 0);
     out->page_bytes = page_bytes[sim_rng_below(&rng, sizeof page_bytes / sizeof *page_bytes)];
-    out->seconds = (uint32_t)sim_rng_between(&rng, 30, 60);
+    out->seconds = (uint32_t)sim_rng_between(&rng, 25, 50);
     sim_plan_draw(&out->plan, seed);
 }
 

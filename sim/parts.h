@@ -237,7 +237,8 @@ void sim_world_halt(struct sim_world *world, enum sim_outcome outcome, const cha
 void sim_leave_for_good(struct sim_world *world);
 bool sim_draw(struct sim_world *world, enum sim_fault kind, uint64_t subject);
 /* As sim_draw, unless the machine is immune, or nobody runs (an inspection from outside). */
-bool sim_machine_draw(struct sim_machine *machine, enum sim_fault kind, uint64_t subject);
+static inline bool sim_machine_draw(struct sim_machine *machine, enum sim_fault kind,
+                                    uint64_t subject);
 struct sim_rng *sim_fault_rng(struct sim_world *world, enum sim_fault kind);
 
 struct sim_explorer;
@@ -313,6 +314,14 @@ struct sim_machine {
     int64_t drift_ppm;
     char name[SIM_NAME_BYTES];
 };
+
+static inline bool sim_machine_draw(struct sim_machine *machine, enum sim_fault kind,
+                                    uint64_t subject)
+{
+    struct sim_world *world = machine->world;
+    return world->plan.rate_ppm[kind] > 0 && world->running != NULL && !machine->immune &&
+           sim_draw(world, kind, subject);
+}
 
 /* World time that passes while this machine's clock counts `ns`. */
 uint64_t sim_machine_world_ns(const struct sim_machine *machine, uint64_t ns);

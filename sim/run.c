@@ -27,7 +27,7 @@
 #define RESTART_NS_MAX (5 * SIM_SECOND)
 #define DOWN_NS_MAX (20 * SIM_SECOND)
 /* How many times longer than asked for clients may work to come to their transactions. */
-#define WORK_TIMES_MAX 8U
+#define WORK_TIMES_MAX 10U
 /* Damage that comes again after so many clones is in the remote. */
 #define CLONES_MAX 4U
 

@@ -9,7 +9,7 @@
 #include "vfs/vfs.h"
 
 /* So that a simulated second has one transaction and more, whatever the faults of a run cost. */
-#define THINK_MS 600U
+#define THINK_MS 650U
 
 /* With more clients than two each takes its time, so that a simulated second has about as many
  * transactions in every run. */
@@ -18,8 +18,8 @@ static bool goes_on(void *arg)
     struct slot *slot = arg;
     struct run *run = slot->run;
     if (run->slot_count > 2 && !run->stopping)
-        sim_sleep_ns(run->world,
-                     sim_rng_below(&slot->rng, (run->slot_count - 2) * THINK_MS * SIM_MS));
+        sim_sleep_ns(run->world, sim_rng_below(&slot->rng, (uint64_t)(run->slot_count - 2) *
+                                                               THINK_MS * SIM_MS));
     /* The driver looks every few seconds; by then there would be more transactions than asked for.
      */
     if (!run->stopping && run_is_over(run))

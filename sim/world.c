@@ -176,12 +176,6 @@ bool sim_draw(struct sim_world *world, enum sim_fault kind, uint64_t subject)
     return true;
 }
 
-bool sim_machine_draw(struct sim_machine *machine, enum sim_fault kind, uint64_t subject)
-{
-    return machine->world->running != NULL && !machine->immune &&
-           sim_draw(machine->world, kind, subject);
-}
-
 bool sim_world_draw(struct sim_world *world, enum sim_fault kind)
 {
     return sim_draw(world, kind, 0);

@@ -280,6 +280,10 @@ static enum graft_rc heal_locked(struct graft_store *store, struct graft_err *er
     graft_buf_init(&heal.out, store->env->alloc);
     graft_scan_init(&heal.scan, store->env->alloc, NULL, NULL);
     enum graft_rc rc = copy_elsewhere(&heal, err);
+    /* What the failed sync covered may read as damage now, or as what was there before. What is
+     * damaged on the disk recovery will find. */
+    if (rc == GRAFT_ECORRUPT || rc == GRAFT_EFOREIGN)
+        rc = lost(&heal, err);
     graft_scan_deinit(&heal.scan);
     graft_buf_deinit(&heal.out);
     graft_log_base_deinit(&heal.base);
