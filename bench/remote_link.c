@@ -103,6 +103,11 @@ static enum graft_rc link_size(struct graft_file *file, uint64_t *bytes, struct 
     return link_of(file->disk)->real->ops->size(file_of(file)->real, bytes, err);
 }
 
+static enum graft_rc link_space(struct graft_file *file, uint64_t *bytes, struct graft_err *err)
+{
+    return link_of(file->disk)->real->ops->space(file_of(file)->real, bytes, err);
+}
+
 static enum graft_rc link_truncate(struct graft_file *file, uint64_t bytes, struct graft_err *err)
 {
     return link_of(file->disk)->real->ops->truncate(file_of(file)->real, bytes, err);
@@ -173,6 +178,7 @@ static const struct graft_disk_ops ops = {
     .write = link_write,
     .sync = link_sync,
     .size = link_size,
+    .space = link_space,
     .truncate = link_truncate,
     .allocate = link_allocate,
     .punch = link_punch,

@@ -409,6 +409,14 @@ static enum graft_rc file_size(struct graft_file *file, uint64_t *bytes, struct 
     return GRAFT_OK;
 }
 
+static enum graft_rc file_space(struct graft_file *file, uint64_t *bytes, struct graft_err *err)
+{
+    struct sim_file *self = file_of(file);
+    GRAFT_TRY(begin(self, "stat", US, 5 * US, err));
+    *bytes = sim_inode_space(self->inode);
+    return GRAFT_OK;
+}
+
 static enum graft_rc truncate_file(struct graft_file *file, uint64_t bytes, struct graft_err *err)
 {
     struct sim_file *self = file_of(file);
@@ -628,6 +636,7 @@ const struct graft_disk_ops sim_disk_ops = {
     .write = write_file,
     .sync = sync_file,
     .size = file_size,
+    .space = file_space,
     .truncate = truncate_file,
     .allocate = allocate_file,
     .punch = punch_file,

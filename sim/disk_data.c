@@ -157,6 +157,14 @@ static void give_space(struct sim_inode *inode, uint32_t index)
     page->flags &= (uint8_t)~SIM_PAGE_TAKEN;
 }
 
+uint64_t sim_inode_space(const struct sim_inode *inode)
+{
+    uint64_t blocks = 0;
+    for (uint32_t i = 0; i < inode->page_capacity; i++)
+        blocks += (inode->pages[i].flags & SIM_PAGE_TAKEN) != 0 ? 1 : 0;
+    return blocks * SIM_BLOCK_BYTES;
+}
+
 static void mapped_touch(struct sim_inode *inode, uint64_t end)
 {
     end = (uint64_t)sim_pages_of(end) * SIM_BLOCK_BYTES;

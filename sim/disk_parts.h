@@ -104,6 +104,8 @@ size_t sim_inode_read(const struct sim_inode *inode, bool durable, uint64_t offs
 /* Writes into at most the page of `offset`; returns how many bytes were taken, 0 when the disk is
  * full or the file as long as a file may be. */
 size_t sim_inode_write(struct sim_inode *inode, uint64_t offset, const void *bytes, size_t size);
+/* Bytes that count as space in use. */
+uint64_t sim_inode_space(const struct sim_inode *inode);
 void sim_inode_truncate(struct sim_inode *inode, uint64_t bytes);
 /* False when the disk is full. */
 bool sim_inode_allocate(struct sim_inode *inode, uint64_t offset, uint64_t bytes);

@@ -113,6 +113,12 @@ enum graft_rc graft_file_size(struct graft_file *file, uint64_t *bytes, struct g
     return file->disk->ops->size(file, bytes, err);
 }
 
+enum graft_rc graft_file_space(struct graft_file *file, uint64_t *bytes, struct graft_err *err)
+{
+    GRAFT_ASSERT(file != NULL && bytes != NULL);
+    return file->disk->ops->space(file, bytes, err);
+}
+
 enum graft_rc graft_file_truncate(struct graft_file *file, uint64_t bytes, struct graft_err *err)
 {
     GRAFT_ASSERT(file != NULL);

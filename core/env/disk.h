@@ -60,6 +60,7 @@ struct graft_disk_ops {
                            size_t count, struct graft_err *err);
     enum graft_rc (*sync)(struct graft_file *file, struct graft_err *err);
     enum graft_rc (*size)(struct graft_file *file, uint64_t *bytes, struct graft_err *err);
+    enum graft_rc (*space)(struct graft_file *file, uint64_t *bytes, struct graft_err *err);
     enum graft_rc (*truncate)(struct graft_file *file, uint64_t bytes, struct graft_err *err);
     enum graft_rc (*allocate)(struct graft_file *file, uint64_t offset, uint64_t bytes,
                               struct graft_err *err);
@@ -119,6 +120,9 @@ GRAFT_MUST_USE enum graft_rc graft_file_writev(struct graft_file *file, uint64_t
 GRAFT_MUST_USE enum graft_rc graft_file_sync(struct graft_file *file, struct graft_err *err);
 GRAFT_MUST_USE enum graft_rc graft_file_size(struct graft_file *file, uint64_t *bytes,
                                              struct graft_err *err);
+/* Bytes that the file takes on the disk: holes take none. */
+GRAFT_MUST_USE enum graft_rc graft_file_space(struct graft_file *file, uint64_t *bytes,
+                                              struct graft_err *err);
 /* Shrinks, or grows with a hole. */
 GRAFT_MUST_USE enum graft_rc graft_file_truncate(struct graft_file *file, uint64_t bytes,
                                                  struct graft_err *err);

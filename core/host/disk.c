@@ -232,6 +232,16 @@ static enum graft_rc file_size(struct graft_file *file, uint64_t *bytes, struct 
     return GRAFT_OK;
 }
 
+/* POSIX leaves the unit of st_blocks open; Linux counts in 512 bytes on every file system. */
+static enum graft_rc file_space(struct graft_file *file, uint64_t *bytes, struct graft_err *err)
+{
+    struct stat status;
+    if (fstat(fd_of(file), &status) != 0)
+        return fail(file, errno, "stat", err);
+    *bytes = (uint64_t)status.st_blocks * 512;
+    return GRAFT_OK;
+}
+
 static enum graft_rc truncate_file(struct graft_file *file, uint64_t bytes, struct graft_err *err)
 {
     while (ftruncate(fd_of(file), (off_t)bytes) != 0) {
@@ -378,6 +388,7 @@ static const struct graft_disk_ops ops = {
     .write = write_file,
     .sync = sync_file,
     .size = file_size,
+    .space = file_space,
     .truncate = truncate_file,
     .allocate = allocate_file,
     .punch = punch_file,

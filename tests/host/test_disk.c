@@ -231,6 +231,30 @@ Test(disk, a_punched_hole_reads_as_zeros_and_keeps_the_size)
     graft_file_close(file);
 }
 
+Test(disk, a_hole_takes_no_space)
+{
+    enum { size = 1 << 20 };
+    static char bytes[size];
+    memset(bytes, 'x', size);
+    struct graft_file *file = open_new("a");
+    uint64_t sparse = 0, written = 0, punched = 0;
+    expect_ok(graft_file_truncate(file, size, &err), &err);
+    expect_ok(graft_file_space(file, &sparse, &err), &err);
+    expect_ok(graft_file_write(file, 0, bytes, size, &err), &err);
+    expect_ok(graft_file_sync(file, &err), &err);
+    expect_ok(graft_file_space(file, &written, &err), &err);
+    cr_assert_geq(written, size);
+    cr_assert_leq(written, size + 65536);
+    enum graft_rc rc = graft_file_punch(file, 0, size / 2, &err);
+    if (rc == GRAFT_EUNSUPPORTED)
+        skip("the file system makes no holes");
+    cr_assert_eq(rc, GRAFT_OK, "%s", err.text);
+    expect_ok(graft_file_space(file, &punched, &err), &err);
+    cr_assert_leq(sparse, 65536);
+    cr_assert_leq(punched, written - size / 2);
+    graft_file_close(file);
+}
+
 Test(disk, stat_tells_kind_size_and_identity)
 {
     write_file("a", "hello");

@@ -35,6 +35,7 @@ static void read_and_write(struct sim_process *process, void *arg)
     char back[9000];
     size_t got = 0;
     uint64_t size = 0;
+    uint64_t space = 0;
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (char)(i * 7);
     struct graft_span spans[] = {{bytes, 5000}, {bytes + 5000, 4000}};
@@ -55,6 +56,11 @@ static void read_and_write(struct sim_process *process, void *arg)
     cr_assert_eq(back[0], 0);
     cr_assert_eq(graft_file_read(file, 12000, back, 1, &got, NULL), GRAFT_OK);
     cr_assert_eq(got, 0);
+    cr_assert_eq(graft_file_space(file, &space, NULL), GRAFT_OK);
+    cr_assert_eq(space, 4096, "only the first page was not cut off");
+    cr_assert_eq(graft_file_punch(file, 0, 4096, NULL), GRAFT_OK);
+    cr_assert_eq(graft_file_space(file, &space, NULL), GRAFT_OK);
+    cr_assert_eq(space, 0);
     graft_file_close(file);
 }
 

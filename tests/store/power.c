@@ -11,6 +11,7 @@
 #include "base/assert.h"
 
 #define SECTOR 512U
+#define BLOCK 4096U
 
 struct open_file {
     struct graft_file file;
@@ -271,6 +272,20 @@ static enum graft_rc file_size(struct graft_file *file, uint64_t *bytes, struct 
     return GRAFT_OK;
 }
 
+/* What holds nothing but zeros may be a hole. */
+static enum graft_rc file_space(struct graft_file *file, uint64_t *bytes, struct graft_err *err)
+{
+    (void)err;
+    static const uint8_t zeros[BLOCK];
+    const struct node *node = node_of(file);
+    *bytes = 0;
+    for (size_t at = 0; at < node->size; at += BLOCK) {
+        size_t now = node->size - at < BLOCK ? node->size - at : BLOCK;
+        *bytes += memcmp(node->bytes + at, zeros, now) == 0 ? 0 : BLOCK;
+    }
+    return GRAFT_OK;
+}
+
 static enum graft_rc truncate_file(struct graft_file *file, uint64_t bytes, struct graft_err *err)
 {
     maybe_hook(of_disk(file->disk));
@@ -294,10 +309,19 @@ static enum graft_rc allocate_file(struct graft_file *file, uint64_t offset, uin
 static enum graft_rc punch_file(struct graft_file *file, uint64_t offset, uint64_t bytes,
                                 struct graft_err *err)
 {
-    (void)file;
-    (void)offset;
-    (void)bytes;
-    return graft_err_set(err, GRAFT_EUNSUPPORTED, "punch");
+    struct power *power = of_disk(file->disk);
+    struct node *node = node_of(file);
+    maybe_hook(power);
+    if (!power->makes_holes)
+        return graft_err_set(err, GRAFT_EUNSUPPORTED, "punch");
+    if (offset >= node->size)
+        return GRAFT_OK;
+    size_t size = (size_t)(bytes < node->size - offset ? bytes : node->size - offset);
+    memset(node->bytes + offset, 0, size);
+    uint8_t *zeros = calloc(1, size);
+    GRAFT_ASSERT(zeros != NULL);
+    *power_node_push(node) = (struct pending){.offset = offset, .size = size, .bytes = zeros};
+    return GRAFT_OK;
 }
 
 static enum graft_rc stat_path(struct graft_disk *disk, const char *path, struct graft_entry *out,
@@ -373,6 +397,7 @@ static const struct graft_disk_ops disk_ops = {
     .write = write_file,
     .sync = sync_file,
     .size = file_size,
+    .space = file_space,
     .truncate = truncate_file,
     .allocate = allocate_file,
     .punch = punch_file,
@@ -589,6 +614,7 @@ struct power *power_new(uint64_t seed)
     power->disk.ops = &disk_ops;
     power->shm.ops = &shm_ops;
     power->random.state = seed * UINT64_C(0xd1342543de82ef95) + 7;
+    power->makes_holes = seed % 2 == 1;
     return power;
 }
 

@@ -8,6 +8,7 @@
 
 struct power;
 
+/* Its disk makes holes when the seed is odd. */
 struct power *power_new(uint64_t seed);
 void power_free(struct power *power);
 struct graft_env *power_env(struct power *power);

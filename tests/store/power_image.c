@@ -45,6 +45,7 @@ static void copy_pending(struct node *to, const struct node *from)
 struct power *power_clone(struct power *power, uint64_t seed)
 {
     struct power *clone = power_new(seed);
+    clone->makes_holes = power->makes_holes;
     for (unsigned i = 0; i < FILES_MAX; i++) {
         const struct node *from = &power->nodes[i];
         struct node *to = &clone->nodes[i];

@@ -30,6 +30,7 @@ struct power {
     struct graft_disk disk;
     struct graft_shm shm;
     struct kit_random random;
+    bool makes_holes;
     unsigned fail_syncs;
     uint64_t syncs;
     void (*hook)(void *arg);

@@ -92,6 +92,12 @@ static enum graft_rc file_size(struct graft_file *file, uint64_t *bytes, struct 
     return graft_file_size(real_of(file), bytes, err);
 }
 
+static enum graft_rc file_space(struct graft_file *file, uint64_t *bytes, struct graft_err *err)
+{
+    GRAFT_TRY(pass(file->disk, GRAFT_FAULT_SIZE, "size", err));
+    return graft_file_space(real_of(file), bytes, err);
+}
+
 static enum graft_rc truncate_file(struct graft_file *file, uint64_t bytes, struct graft_err *err)
 {
     GRAFT_TRY(pass(file->disk, GRAFT_FAULT_TRUNCATE, "truncate", err));
@@ -160,6 +166,7 @@ static const struct graft_disk_ops ops = {
     .write = write_file,
     .sync = sync_file,
     .size = file_size,
+    .space = file_space,
     .truncate = truncate_file,
     .allocate = allocate_file,
     .punch = punch_file,
