@@ -25,7 +25,8 @@ struct listing {
 
 static enum graft_rc look_at(void *arg, const char *name, enum graft_entry_kind kind)
 {
-    static const char *const ours[] = {"image", "log.0", "log.1", "table", "lock", "config.new"};
+    static const char *const ours[] = {"image", "log.0",   "log.1",     "table",
+                                       "lock",  "recency", "config.new"};
     struct listing *listing = arg;
     for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
         if (kind == GRAFT_ENTRY_FILE && strcmp(name, ours[i]) == 0)
@@ -281,7 +282,10 @@ enum graft_rc graft_store_configure(struct graft_store *store, const struct graf
         return change_volume(store, config, err);
     }
     GRAFT_TRY(graft_store_write_config(store, config, err));
-    return graft_store_copy_config(store, config, err);
+    GRAFT_TRY(graft_store_copy_config(store, config, err));
+    graft_store_announce_limit(store);
+    graft_recency_open(store);
+    return GRAFT_OK;
 }
 
 enum graft_rc graft_store_write_page_bytes(struct graft_store_session *session, uint32_t page_bytes,

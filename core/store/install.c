@@ -1,12 +1,10 @@
-/* Pages of the remote: putting a fetched one into the image, forgetting one that is rotten there,
- * and knowing which are missing. The image is only written under the fold lock, after the word was
- * read again there, and only where every reader that there is or may come sees the same version. */
+/* Pages of the remote: putting a fetched one into the image, and knowing which are missing. The
+ * image is only written under the fold lock, after the word was read again there, and only where
+ * every reader that there is or may come sees the same version. */
 #include "store/parts.h"
 
 #include "base/assert.h"
 #include "base/catalogue.h"
-
-#define FORGET_WAIT_MS 2000U
 
 struct install {
     struct graft_store *store;
@@ -76,8 +74,10 @@ static enum graft_rc put_into_image(struct install *self, bool *installed, struc
         (uint32_t)graft_page_sum(store->volume_seed, self->page, self->bytes, self->size);
     *installed = graft_shm_cas(shm, self->slot, self->word, graft_word_make(true, 0, sum));
     GRAFT_SOMETIMES(*installed, "a fetched page was put into the image");
-    if (*installed)
+    if (*installed) {
+        graft_recency_arrived(store, self->page);
         store->counts.installs++;
+    }
     return GRAFT_OK;
 }
 
@@ -130,74 +130,6 @@ enum graft_rc graft_store_install(struct graft_store *store, uint32_t page, uint
     }
     *installed = done;
     return GRAFT_OK;
-}
-
-/* ---- Forgetting ---- */
-
-static enum graft_rc refuse(struct graft_store *store, uint32_t page, const char *why,
-                            struct graft_err *err)
-{
-    return graft_err_set(err, GRAFT_EINVAL, "page %u of %s cannot be fetched again: %s", page,
-                         store->directory, why);
-}
-
-static enum graft_rc forget_locked(struct graft_store *store, uint32_t page, uint64_t lsn,
-                                   struct graft_err *err)
-{
-    uint64_t head = graft_header_load(store, GRAFT_W_HEAD);
-    struct graft_store_snapshot snapshot;
-    _Atomic uint64_t *slot = NULL;
-    GRAFT_TRY(graft_table_word(store, page, &slot, err));
-    uint64_t word = graft_shm_load(slot);
-    if (graft_word_valid(word) && graft_word_place(word) != 0) {
-        struct graft_found found;
-        GRAFT_TRY(graft_store_lookup(store, page, head, NULL, &found, err));
-        /* Whether the version before was the remote's is not known any more. */
-        if (found.kind == GRAFT_FOUND_LOG && found.lsn > lsn)
-            return graft_err_set(err, GRAFT_EBUSY,
-                                 "page %u of %s: what an older snapshot sees of it is damaged; "
-                                 "begin a new transaction",
-                                 page, store->directory);
-        if (found.kind == GRAFT_FOUND_LOG && found.record == GRAFT_RECORD_REMOTE)
-            return GRAFT_OK;
-        return refuse(store, page, "its newest version stands in the log alone", err);
-    }
-    bool ahead = false;
-    GRAFT_TRY(graft_ahead_has(store, page, &ahead, err));
-    GRAFT_SOMETIMES(!ahead, "a damaged page could be had from the remote");
-    if (ahead)
-        return refuse(store, page, "the remote does not have its newest version", err);
-    if (!graft_ring_load(store, head, &snapshot) || snapshot.remote_lsn == 0)
-        return refuse(store, page, "there is no remote that has it", err);
-    if (word == 0)
-        return GRAFT_OK;
-    /* Whoever finds it missing asks the remote for what that had at the reader's remote LSN: all
-     * must know the newest one, as local commits became the remote's with it. */
-    graft_header_raise(store, GRAFT_W_REMOTE_FLOOR, snapshot.remote_lsn);
-    graft_shm_fence();
-    if (!graft_marks_reach(store, 0, snapshot.remote_lsn))
-        return graft_err_set(err, GRAFT_EBUSY,
-                             "page %u of %s: an older snapshot is being read; try again after it",
-                             page, store->directory);
-    unsigned half = (unsigned)graft_header_load(store, GRAFT_W_HALF);
-    graft_header_raise(store, GRAFT_W_FORGOTTEN,
-                       graft_half_load(store, half, GRAFT_HALF_GENERATION));
-    if (!graft_shm_cas(store->env->shm, slot, word, 0))
-        return graft_err_set(err, GRAFT_EBUSY, "page %u of %s was just written", page,
-                             store->directory);
-    return graft_table_sync(store, page, page, err);
-}
-
-enum graft_rc graft_store_forget(struct graft_store *store, uint32_t page, uint64_t lsn,
-                                 struct graft_err *err)
-{
-    if (page == 0 || page > graft_header_load(store, GRAFT_W_HIGHEST))
-        return refuse(store, page, "there is no such page", err);
-    GRAFT_TRY(graft_table_mark_dirty(store, err));
-    GRAFT_TRY(graft_fold_wait(store, FORGET_WAIT_MS, err));
-    enum graft_rc rc = forget_locked(store, page, lsn, err);
-    graft_fold_release(store);
-    return rc;
 }
 
 enum graft_store_page graft_store_page_state(struct graft_store *store, uint32_t page)

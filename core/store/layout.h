@@ -80,6 +80,10 @@ enum graft_table_word {
     GRAFT_W_HEAD = 9,        /* newest published LSN */
     GRAFT_W_SYNC_COUNT = 10, /* which of the two copies of the sync state counts */
     GRAFT_W_PAGE_BYTES = 11,
+    GRAFT_W_CACHE_LIMIT = 12,  /* bytes that the image may take; 0 = any */
+    GRAFT_W_HAND = 13,         /* page before which the last sweep ended */
+    GRAFT_W_GIVING_UP = 14,    /* 1 while words were made zero that may not be so on the disk yet */
+    GRAFT_W_GIVEN_UP = 15,     /* how often pages were given up */
     GRAFT_W_FLOOR = 16,        /* no mark below it may newly appear */
     GRAFT_W_REMOTE_FLOOR = 17, /* the same for the remote LSN in a mark */
     GRAFT_W_WRITER = 18,       /* who has the writer role: see writer.c */
@@ -87,6 +91,7 @@ enum graft_table_word {
     GRAFT_W_SYNC_ROUND = 20,   /* counts such syncs */
     GRAFT_W_DOUBT = 21,        /* newest commit whose shared sync failed after it was published */
     GRAFT_W_RESET = 22,        /* LSN of the newest reset since the first opener; 0 none */
+    GRAFT_W_DEAD_KEPT = 23,    /* DEAD as it is on the disk for sure; 0 not known */
     GRAFT_W_HALF = 24,         /* the half that is appended to */
     GRAFT_W_END = 25,          /* where the next record goes in it */
     GRAFT_W_CHAIN = 26,        /* checksum of the record before it */
@@ -105,7 +110,8 @@ enum graft_table_word {
     GRAFT_W_HEAL_CHAIN = 39,
     GRAFT_W_HEAL_LAST = 43,
     GRAFT_W_FOLDED = 40,    /* every commit up to here is in the image, and the table synced */
-    GRAFT_W_FORGOTTEN = 41, /* generation in which a page was last forgotten; 0 none */
+    GRAFT_W_FORGOTTEN = 41, /* generation in which a page was last given up that the log may still
+                               have; 0 none */
     GRAFT_W_HIGHEST = 42,   /* words of pages above it are zero */
     /* Bytes of the file that a failed sync covered: how far from the end of all numbers they begin,
      * and where they end; 0 none. A recovery takes them over. */

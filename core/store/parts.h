@@ -24,6 +24,24 @@ struct graft_ahead_cache {
     struct graft_pageset pages;
 };
 
+/* Pages of the commits in (above, upto] that the log still has, though they are folded. Guarded by
+ * the fold lock. */
+struct graft_logged_cache {
+    bool valid;
+    uint64_t above, upto; /* LSNs */
+    struct graft_pageset pages;
+};
+
+#define GRAFT_RECENCY_PIECES 128U
+
+/* How recently pages were read: see recency.c. */
+struct graft_recency {
+    struct graft_map *map;
+    _Atomic(graft_words_atomic) words; /* NULL: not open */
+    _Atomic uint64_t allocated[GRAFT_RECENCY_PIECES / 64];
+    bool refused; /* it could not be opened */
+};
+
 /* A bit a piece of the table. */
 struct graft_pieces {
     _Atomic uint64_t bits[GRAFT_PIECES / 64];
@@ -50,6 +68,8 @@ struct graft_store {
     uint64_t half_bytes;       /* GRAFT_LOG_HALF_BYTES; less in tests */
     uint32_t txn_buffer_bytes; /* GRAFT_TXN_BUFFER_BYTES; less in tests */
     struct graft_ahead_cache ahead;
+    struct graft_logged_cache logged;
+    struct graft_recency recency;
     struct graft_store_counts counts;
 };
 
@@ -158,6 +178,9 @@ GRAFT_MUST_USE enum graft_rc graft_table_sync_header(struct graft_store *store,
                                                      struct graft_err *err);
 /* Writes again, and syncs, what a failed sync may have lost. */
 GRAFT_MUST_USE enum graft_rc graft_table_mend(struct graft_store *store, struct graft_err *err);
+/* The words that were made zero are so on the disk. `logged`: the log may still have versions of
+ * their pages. Under the fold lock. */
+void graft_table_gave_up(struct graft_store *store, bool logged);
 /* Before the first change after a clean open: takes the clean mark off the disk. */
 GRAFT_MUST_USE enum graft_rc graft_table_mark_dirty(struct graft_store *store,
                                                     struct graft_err *err);
@@ -197,6 +220,8 @@ void graft_session_set_mark(struct graft_store_session *session, uint64_t lsn, u
 
 /* The least LSN of all live marks, at most `lsn`. */
 uint64_t graft_marks_least(struct graft_store *store, uint64_t lsn);
+/* The least remote LSN of all live marks, at most `remote_lsn`. */
+uint64_t graft_marks_least_remote(struct graft_store *store, uint64_t remote_lsn);
 /* Whether every live mark has at least this LSN and this remote LSN. */
 bool graft_marks_reach(struct graft_store *store, uint64_t lsn, uint64_t remote_lsn);
 
@@ -503,6 +528,8 @@ GRAFT_MUST_USE enum graft_rc graft_store_wait_lock(struct graft_store *store,
 GRAFT_MUST_USE enum graft_rc graft_store_copy_config(struct graft_store *store,
                                                      const struct graft_config *config,
                                                      struct graft_err *err);
+/* Tells all processes the config's cache limit. */
+void graft_store_announce_limit(struct graft_store *store);
 /* Replaces the config file. */
 GRAFT_MUST_USE enum graft_rc graft_store_write_config(struct graft_store *store,
                                                       const struct graft_config *config,
@@ -525,5 +552,24 @@ GRAFT_MUST_USE enum graft_rc graft_ahead_collect(struct graft_store *store, uint
 /* Whether local commits changed the page since the last push. */
 GRAFT_MUST_USE enum graft_rc graft_ahead_has(struct graft_store *store, uint32_t page, bool *has,
                                              struct graft_err *err);
+/* Whether those in (pushed_lsn, lsn] did. */
+GRAFT_MUST_USE enum graft_rc graft_ahead_had(struct graft_store *store, uint64_t lsn,
+                                             uint64_t pushed_lsn, uint32_t page, bool *had,
+                                             struct graft_err *err);
+
+/* ---- recency.c ---- */
+
+/* Opens the file when there is a limit; a failure is only logged. Harmless when it is open. */
+void graft_recency_open(struct graft_store *store);
+void graft_recency_close(struct graft_store *store);
+/* The last one out removes the file when there is no limit any more. */
+void graft_recency_tidy(struct graft_store *store);
+/* A page was put into the image. */
+void graft_recency_arrived(struct graft_store *store, uint32_t page);
+/* The field that the page's credit stands in: neighbours that share a block of the disk share it.
+ */
+uint32_t graft_recency_field(struct graft_store *store, uint32_t page);
+/* Takes one credit from the field; false when it has none. */
+bool graft_recency_spend(struct graft_store *store, uint32_t field);
 
 #endif

@@ -21,6 +21,8 @@ struct lookup {
     uint32_t page_bytes;
     _Atomic uint64_t *slot;
     uint64_t word;
+    bool suspected;    /* a look at the image failed to verify with this word */
+    uint64_t given_up; /* how often pages had been given up by then */
     struct graft_found found;
     enum graft_rc rc; /* of FAILED */
 };
@@ -100,6 +102,19 @@ static void take_record(struct lookup *look, uint32_t place, const struct graft_
                                                look->found.size);
 }
 
+/* Bytes of the image that do not verify are rot when the word is the same as before, and a second
+ * look fails while no page was given up: one that was, and came back as it had been, has the same
+ * word, and was a hole in between. */
+static bool is_rotten(struct lookup *look)
+{
+    uint64_t given_up = graft_header_load(look->store, GRAFT_W_GIVEN_UP);
+    bool same = graft_shm_load(look->slot) == look->word;
+    bool rotten = same && look->suspected && look->given_up == given_up;
+    look->suspected = same;
+    look->given_up = given_up;
+    return rotten;
+}
+
 static enum outcome read_image(struct lookup *look, struct graft_err *err)
 {
     struct graft_store *store = look->store;
@@ -138,7 +153,7 @@ static enum outcome read_image(struct lookup *look, struct graft_err *err)
         look->found.size = size;
         return DONE;
     }
-    return graft_shm_load(look->slot) != look->word ? AGAIN : rot(look, "image", err);
+    return is_rotten(look) ? rot(look, "image", err) : AGAIN;
 }
 
 static enum outcome look_once(struct lookup *look, struct graft_err *err)

@@ -439,6 +439,7 @@ static enum graft_rc set_header(struct recovery *self, struct graft_err *err)
     if (!self->older_lives)
         graft_dead_raise(store, self->newest.header.generation - 1);
     graft_header_store(store, GRAFT_W_PAGE_BYTES, store->config.page_bytes);
+    graft_store_announce_limit(store);
     graft_header_store(store, GRAFT_W_HALF, self->newest.half);
     graft_header_store(store, GRAFT_W_END, self->newest.end);
     graft_header_store(store, GRAFT_W_CHAIN, self->newest.chain);

@@ -42,6 +42,18 @@ uint64_t graft_marks_least(struct graft_store *store, uint64_t lsn)
     return lsn;
 }
 
+uint64_t graft_marks_least_remote(struct graft_store *store, uint64_t remote_lsn)
+{
+    for (uint32_t i = 0; i < GRAFT_SESSIONS_MAX; i++) {
+        _Atomic uint64_t *mark = mark_of(store, i);
+        uint64_t seen = graft_shm_load(mark);
+        uint64_t has = graft_shm_load(&mark[1]);
+        if (seen != 0 && has < remote_lsn && mark_is_live(store, i, seen))
+            remote_lsn = has;
+    }
+    return remote_lsn;
+}
+
 bool graft_marks_reach(struct graft_store *store, uint64_t lsn, uint64_t remote_lsn)
 {
     for (uint32_t i = 0; i < GRAFT_SESSIONS_MAX; i++) {

@@ -3,6 +3,7 @@
  * itself again behind the door, leaves files that need no recovery. */
 #include "store/parts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -31,6 +32,7 @@ enum graft_rc graft_store_new(struct graft_env *env, const char *directory,
     store->txn_buffer_bytes = GRAFT_TXN_BUFFER_BYTES;
     graft_config_init(&store->config, env->alloc);
     graft_pageset_init(&store->ahead.pages, env->alloc);
+    graft_pageset_init(&store->logged.pages, env->alloc);
     store->directory = graft_strdup(env->alloc, directory);
     store->allocated = graft_calloc(env->alloc, 1, sizeof *store->allocated);
     if (store->directory == NULL || store->allocated == NULL ||
@@ -51,11 +53,13 @@ void graft_store_free(struct graft_store *store)
     struct graft_alloc *alloc = store->env->alloc;
     for (unsigned i = 0; i < GRAFT_FILES; i++)
         graft_file_close(store->files[i]);
+    graft_recency_close(store);
     graft_map_close(store->map);
     graft_locks_close(store->locks);
     graft_mutex_free(store->mutex);
     graft_mutex_free(store->sync_mutex);
     graft_pageset_deinit(&store->ahead.pages);
+    graft_pageset_deinit(&store->logged.pages);
     graft_config_deinit(&store->config);
     graft_free(alloc, store->allocated);
     graft_free(alloc, store->directory);
@@ -197,6 +201,15 @@ enum graft_rc graft_store_write_config(struct graft_store *store, const struct g
     return rc;
 }
 
+/* A value that is no number is none: whoever sets it has checked it. */
+void graft_store_announce_limit(struct graft_store *store)
+{
+    const char *value = graft_config_get(&store->config, GRAFT_CACHE_LIMIT_SETTING);
+    uint64_t limit = value != NULL ? strtoull(value, NULL, 10) : 0;
+    if (graft_store_cache_limit(store) != limit)
+        graft_header_store(store, GRAFT_W_CACHE_LIMIT, limit);
+}
+
 const struct graft_config *graft_store_config(struct graft_store *store)
 {
     /* Another process may have chosen the page size since. */
@@ -300,6 +313,7 @@ enum graft_rc graft_store_open(struct graft_env *env, const char *directory,
         graft_store_free(store);
         return graft_err_wrap(err, rc, "opening %s", directory);
     }
+    graft_recency_open(store);
     *out = store;
     return GRAFT_OK;
 }
@@ -314,6 +328,8 @@ static enum graft_rc close_last(struct graft_store *store, struct graft_err *err
     GRAFT_SOMETIMES(!alone, "a directory was closed that others have open");
     if (rc == GRAFT_OK && alone)
         rc = graft_store_tidy(store, err);
+    if (rc == GRAFT_OK && alone)
+        graft_recency_tidy(store);
     /* Still behind the door: nobody may take what is being tidied for an open database. */
     graft_lock_release(store->locks, GRAFT_LOCK_OPEN);
     graft_lock_release(store->locks, GRAFT_LOCK_DOOR);

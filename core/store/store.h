@@ -2,10 +2,13 @@
  *
  *   config   what the directory is bound to (format/config.h); replaced atomically
  *   image    page i at (i-1) * slot bytes, sparse; hydrated and folded, it is a SQLite database
- * file log.0    } the two halves of the log: frames and commit records, appended; one is written
- * while the other is folded log.1    } into the image and used again table    shared header
- * (snapshot ring, read marks) and one 8-byte word a page; mapped by all processes lock     byte
- * locks
+ *            file
+ *   log.0    } the two halves of the log: frames and commit records, appended; one is written
+ *   log.1    } while the other is folded into the image and used again
+ *   table    shared header (snapshot ring, read marks) and one 8-byte word a page; mapped by all
+ *            processes
+ *   recency  which pages were read lately, with a cache limit only; mapped, may be lost
+ *   lock     byte locks
  *
  * docs/local-store.md has the layouts, the order of the writes, and the reasons. A store is shared
  * by the sessions of a process; a session belongs to one task at a time. */
@@ -196,6 +199,47 @@ GRAFT_MUST_USE enum graft_rc graft_store_flush(struct graft_store *store, struct
 GRAFT_MUST_USE enum graft_rc graft_store_forget(struct graft_store *store, uint32_t page,
                                                 uint64_t lsn, struct graft_err *err);
 
+/* ---- The cache: pages of the image that the remote has, too ---- */
+
+/* The setting (bytes, decimal; none: no limit) that bounds what the image takes on the disk. The
+ * store only keeps it, and knows how recently pages were read while there is one. */
+#define GRAFT_CACHE_LIMIT_SETTING "cache_limit"
+
+/* The limit as the newest graft_store_configure of any process has it; 0 = none. One load. */
+uint64_t graft_store_cache_limit(struct graft_store *store);
+/* Bytes that the image takes on the disk. */
+GRAFT_MUST_USE enum graft_rc graft_store_image_space(struct graft_store *store, uint64_t *bytes,
+                                                     struct graft_err *err);
+/* The page was read, and not for the first time since it came. */
+void graft_store_touch(struct graft_store *store, uint32_t page);
+
+#define GRAFT_SWEEP_PAGES_MAX 4096U
+
+/* A part of the volume that was looked at for pages to give up. */
+struct graft_store_sweep {
+    uint32_t first, last; /* pages; 0: nothing was looked at */
+    uint32_t count;
+    uint32_t pages[GRAFT_SWEEP_PAGES_MAX]; /* that were read least recently, ascending */
+    /* To be set: the remote LSN that wrote the version that each has, as of one remote LSN. */
+    uint64_t versions[GRAFT_SWEEP_PAGES_MAX];
+};
+
+/* Goes on from where the last sweep (of any process) ended, past at most 2^20 pages and not over
+ * the volume's end, until there are `pages_max` that the image holds and nobody read lately. It
+ * takes up to three rounds until all have been chosen. */
+GRAFT_MUST_USE enum graft_rc graft_store_sweep(struct graft_store *store, uint32_t pages_max,
+                                               struct graft_store_sweep *out,
+                                               struct graft_err *err);
+/* Gives the chosen pages up, and the space of whatever is not held in that part: those stay whose
+ * newest version stands in the log, or in the ahead set, or that a pinned snapshot needs whose
+ * remote LSN is below the version's; all, unless the head's remote LSN is `resolved_lsn`. EBUSY
+ * when another process folds, or a sync is half published: later; EUNSUPPORTED where the file
+ * system makes no holes. After a failure pages may have been given up all the same. */
+GRAFT_MUST_USE enum graft_rc graft_store_evict(struct graft_store *store,
+                                               const struct graft_store_sweep *sweep,
+                                               uint64_t resolved_lsn, uint64_t *evicted,
+                                               struct graft_err *err);
+
 enum graft_store_page { GRAFT_STORE_MISSING, GRAFT_STORE_HELD };
 /* Whether the page's newest version is held; no I/O for most pages. */
 enum graft_store_page graft_store_page_state(struct graft_store *store, uint32_t page);
@@ -227,7 +271,7 @@ GRAFT_MUST_USE enum graft_rc graft_store_reset(struct graft_store_session *sessi
 
 struct graft_store_counts {
     _Atomic uint64_t log_reads, image_reads, chain_steps, commits, folds, folded_pages, syncs,
-        installs, recoveries, rot;
+        installs, evicted, recoveries, rot;
 };
 const struct graft_store_counts *graft_store_counts(const struct graft_store *store);
 

@@ -191,27 +191,33 @@ enum graft_rc graft_store_ahead(struct graft_store *store, uint64_t lsn, struct 
     return graft_ahead_collect(store, lsn, state.pushed_lsn, out, commits, err);
 }
 
-enum graft_rc graft_ahead_has(struct graft_store *store, uint32_t page, bool *has,
-                              struct graft_err *err)
+enum graft_rc graft_ahead_had(struct graft_store *store, uint64_t lsn, uint64_t pushed_lsn,
+                              uint32_t page, bool *had, struct graft_err *err)
 {
     struct graft_ahead_cache *cache = &store->ahead;
     graft_mutex_lock(store->mutex);
+    enum graft_rc rc = GRAFT_OK;
+    if (!cache->valid || cache->lsn != lsn || cache->pushed_lsn != pushed_lsn ||
+        GRAFT_BUGGIFY("ahead: the set in memory is not believed")) {
+        cache->valid = false;
+        rc = graft_ahead_collect(store, lsn, pushed_lsn, &cache->pages, &cache->commits, err);
+        cache->valid = rc == GRAFT_OK;
+        cache->lsn = lsn;
+        cache->pushed_lsn = pushed_lsn;
+    }
+    if (rc == GRAFT_OK)
+        *had = graft_pageset_contains(&cache->pages, page);
+    graft_mutex_unlock(store->mutex);
+    return rc;
+}
+
+enum graft_rc graft_ahead_has(struct graft_store *store, uint32_t page, bool *has,
+                              struct graft_err *err)
+{
     uint64_t lsn = graft_header_load(store, GRAFT_W_HEAD);
     struct graft_sync_state state;
     graft_sync_words_load(store, &state);
-    enum graft_rc rc = GRAFT_OK;
-    if (!cache->valid || cache->lsn != lsn || cache->pushed_lsn != state.pushed_lsn ||
-        GRAFT_BUGGIFY("ahead: the set in memory is not believed")) {
-        cache->valid = false;
-        rc = graft_ahead_collect(store, lsn, state.pushed_lsn, &cache->pages, &cache->commits, err);
-        cache->valid = rc == GRAFT_OK;
-        cache->lsn = lsn;
-        cache->pushed_lsn = state.pushed_lsn;
-    }
-    if (rc == GRAFT_OK)
-        *has = graft_pageset_contains(&cache->pages, page);
-    graft_mutex_unlock(store->mutex);
-    return rc;
+    return graft_ahead_had(store, lsn, state.pushed_lsn, page, has, err);
 }
 
 /* ---- Commits ---- */

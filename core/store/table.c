@@ -121,10 +121,13 @@ enum graft_rc graft_table_knows(struct graft_store *store, uint32_t page, bool *
         GRAFT_TRY(graft_table_word(store, page, &word, err));
         value = graft_shm_load(word);
     }
-    /* The log may still have a version of a page that was forgotten, and recovery would find it. */
-    bool forgotten = page <= graft_header_load(store, GRAFT_W_HIGHEST) &&
-                     graft_header_load(store, GRAFT_W_FORGOTTEN) > graft_dead_load(store);
-    *known = value != 0 || forgotten;
+    /* The log may still have a version of a page that was given up, and recovery would find it; or
+     * whoever gave it up died before the disk knew. */
+    bool given_up =
+        page <= graft_header_load(store, GRAFT_W_HIGHEST) &&
+        (graft_header_load(store, GRAFT_W_GIVING_UP) != 0 ||
+         graft_header_load(store, GRAFT_W_FORGOTTEN) > graft_header_load(store, GRAFT_W_DEAD_KEPT));
+    *known = value != 0 || given_up;
     return GRAFT_OK;
 }
 
@@ -212,7 +215,10 @@ enum graft_rc graft_table_sync_folded(struct graft_store *store, uint32_t last,
 
 enum graft_rc graft_table_sync_header(struct graft_store *store, struct graft_err *err)
 {
-    return sync_range(store, 0, HEADER_SYNC_BYTES, err);
+    uint64_t dead = graft_dead_load(store);
+    GRAFT_TRY(sync_range(store, 0, HEADER_SYNC_BYTES, err));
+    graft_header_raise(store, GRAFT_W_DEAD_KEPT, dead);
+    return GRAFT_OK;
 }
 
 /* Stores the first word of `count` that is not zero, with the value it has; in a piece that is
@@ -254,7 +260,8 @@ static enum graft_rc touch_words(struct graft_store *store, uint32_t page_count,
 
 enum graft_rc graft_table_mend(struct graft_store *store, struct graft_err *err)
 {
-    if (graft_header_load(store, GRAFT_W_SUSPECT) == 0)
+    bool giving_up = graft_header_load(store, GRAFT_W_GIVING_UP) != 0;
+    if (graft_header_load(store, GRAFT_W_SUSPECT) == 0 && !giving_up)
         return GRAFT_OK;
     uint64_t bytes = 0;
     uint64_t before = graft_header_load(store, GRAFT_W_SUSPECT_BEFORE);
@@ -272,7 +279,20 @@ enum graft_rc graft_table_mend(struct graft_store *store, struct graft_err *err)
     (void)graft_shm_cas(store->env->shm, &store->header[GRAFT_W_GENERATION], generation,
                         generation);
     graft_header_store(store, GRAFT_W_SUSPECT, 0);
-    return sync_range(store, 0, 0, err);
+    GRAFT_TRY(sync_range(store, 0, 0, err));
+    if (giving_up)
+        graft_table_gave_up(store, true);
+    return GRAFT_OK;
+}
+
+void graft_table_gave_up(struct graft_store *store, bool logged)
+{
+    unsigned half = (unsigned)graft_header_load(store, GRAFT_W_HALF);
+    GRAFT_SOMETIMES(logged, "a page was given up that the log may still have");
+    if (logged)
+        graft_header_raise(store, GRAFT_W_FORGOTTEN,
+                           graft_half_load(store, half, GRAFT_HALF_GENERATION));
+    graft_header_store(store, GRAFT_W_GIVING_UP, 0);
 }
 
 enum graft_rc graft_table_mark_dirty(struct graft_store *store, struct graft_err *err)

@@ -45,6 +45,9 @@ void kit_init(struct kit *kit, const struct kit_options *options)
         kit->config.volume.bytes[i] = (uint8_t)(i * 7 + 1);
     kit->config.page_bytes = options->page_bytes != 0 ? options->page_bytes : KIT_PAGE_BYTES;
     kit->config.variable = options->variable;
+    if (options->cache_limit != NULL)
+        expect_ok(graft_config_set(&kit->config, GRAFT_CACHE_LIMIT_SETTING, options->cache_limit),
+                  &kit->err);
     expect_ok(graft_store_create(kit->env, kit->path, &kit->config, &kit->err), &kit->err);
     kit_open(kit);
 }

@@ -21,7 +21,8 @@ struct kit {
 struct kit_options {
     uint32_t page_bytes; /* 0: KIT_PAGE_BYTES */
     bool variable;
-    struct graft_env *env; /* NULL: the real one */
+    const char *cache_limit; /* NULL: none */
+    struct graft_env *env;   /* NULL: the real one */
 };
 
 /* Creates and opens. `options` may be NULL. */

@@ -30,6 +30,9 @@ void model_init(struct model *model, uint64_t seed, const struct kit_options *op
     struct kit_options own = options != NULL ? *options : (struct kit_options){0};
     if (power != NULL)
         own.env = power_env(power);
+    /* What it says does not matter here, only that there is one. */
+    if (seed % 4 < 3)
+        own.cache_limit = "4096";
     kit_init(&model->kit, &own);
     model->power = power;
     model->history = calloc(MODEL_HISTORY, sizeof *model->history);
@@ -107,6 +110,7 @@ static void check_page(struct model *model, struct graft_store_session *session,
     }
     cr_assert(rc == GRAFT_OK, "page %u at LSN %llu: %s", page, (unsigned long long)state->lsn,
               err.text);
+    graft_store_touch(model->kit.store, page);
     uint64_t is = model->next_version;
     do {
         kit_fill(wanted, size, page, is);
@@ -566,6 +570,34 @@ static void forget(struct model *model)
     cr_assert(rc != GRAFT_OK || !model->head.ahead[page]);
 }
 
+/* Any pages, or those that a sweep finds, with the versions of the right remote LSN. */
+static void evict(struct model *model)
+{
+    struct graft_store *store = model->kit.store;
+    static struct graft_store_sweep sweep;
+    uint64_t remote_lsn = model->head.remote_lsn, evicted = 0;
+    if (chance(model, 40)) {
+        expect_ok(graft_store_sweep(store, 1 + (uint32_t)kit_below(&model->random, 20), &sweep,
+                                    &model->kit.err),
+                  &model->kit.err);
+    } else {
+        sweep.count = 0;
+        for (uint32_t page = 1; page <= graft_header_load(store, GRAFT_W_HIGHEST); page++) {
+            if (chance(model, 60))
+                sweep.pages[sweep.count++] = page;
+        }
+        sweep.first = sweep.count > 0 ? sweep.pages[0] : 0;
+        sweep.last = sweep.count > 0 ? sweep.pages[sweep.count - 1] : 0;
+    }
+    for (uint32_t i = 0; i < sweep.count; i++)
+        sweep.versions[i] = model->remotes[remote_lsn].version_lsn[sweep.pages[i]];
+    enum graft_rc rc = graft_store_evict(store, &sweep, remote_lsn, &evicted, &model->kit.err);
+    cr_assert(rc == GRAFT_OK || rc == GRAFT_EUNSUPPORTED, "%s", model->kit.err.text);
+    cr_assert(evicted == 0 || remote_lsn > 0);
+    if (model->trace)
+        fprintf(stderr, "  evict %llu of %u\n", (unsigned long long)evicted, sweep.count);
+}
+
 /* ---- Steps ---- */
 
 void model_step(struct model *model)
@@ -595,8 +627,10 @@ void model_step(struct model *model)
         reset(model, session);
     else if (what < 88)
         wild_install(model);
-    else if (what < 91)
+    else if (what < 89)
         forget(model);
+    else if (what < 92)
+        evict(model);
     else if (what < 95)
         expect_ok(graft_store_fold(model->kit.store, &model->kit.err), &model->kit.err);
     else if (what < 96 && model->power != NULL)
