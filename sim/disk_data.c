@@ -165,6 +165,17 @@ uint64_t sim_inode_space(const struct sim_inode *inode)
     return blocks * SIM_BLOCK_BYTES;
 }
 
+uint64_t sim_inode_next_data(const struct sim_inode *inode, uint64_t offset)
+{
+    while (offset < inode->size) {
+        uint64_t index = offset / SIM_BLOCK_BYTES;
+        if (index < inode->page_capacity && (inode->pages[index].flags & SIM_PAGE_TAKEN) != 0)
+            return offset;
+        offset = (index + 1) * SIM_BLOCK_BYTES;
+    }
+    return offset;
+}
+
 static void mapped_touch(struct sim_inode *inode, uint64_t end)
 {
     end = (uint64_t)sim_pages_of(end) * SIM_BLOCK_BYTES;

@@ -106,6 +106,8 @@ size_t sim_inode_read(const struct sim_inode *inode, bool durable, uint64_t offs
 size_t sim_inode_write(struct sim_inode *inode, uint64_t offset, const void *bytes, size_t size);
 /* Bytes that count as space in use. */
 uint64_t sim_inode_space(const struct sim_inode *inode);
+/* The first place from `offset` on that counts as space in use; the end when none does. */
+uint64_t sim_inode_next_data(const struct sim_inode *inode, uint64_t offset);
 void sim_inode_truncate(struct sim_inode *inode, uint64_t bytes);
 /* False when the disk is full. */
 bool sim_inode_allocate(struct sim_inode *inode, uint64_t offset, uint64_t bytes);

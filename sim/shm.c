@@ -167,6 +167,15 @@ static enum graft_rc sync_map(struct graft_map *map, uint64_t offset, uint64_t b
     return GRAFT_OK;
 }
 
+/* Not a yield point: where holes are is no more than a hint. */
+static uint64_t next_data(struct graft_map *map, uint64_t offset)
+{
+    const struct sim_inode *inode = map_of(map)->inode;
+    uint64_t next = sim_inode_next_data(inode, offset);
+    sim_trace_event(process_of(map)->world, SIM_EVENT_MAP, inode->id, offset, next);
+    return next;
+}
+
 /* The map that has the word, and its place there; NULL where it is in none. */
 static struct sim_map *map_with(struct sim_process *process, const _Atomic uint64_t *word,
                                 uint64_t *offset)
@@ -257,6 +266,7 @@ const struct graft_shm_ops sim_shm_ops = {
     .resize = resize_map,
     .allocate = allocate_map,
     .sync = sync_map,
+    .next_data = next_data,
     .before_store = before_store,
     .locks_open = sim_locks_open,
     .locks_close = sim_locks_close,

@@ -71,6 +71,12 @@ enum graft_rc graft_map_sync(struct graft_map *map, uint64_t offset, uint64_t by
     return map->shm->ops->sync(map, offset, bytes, err);
 }
 
+uint64_t graft_map_next_data(struct graft_map *map, uint64_t offset)
+{
+    GRAFT_ASSERT(map != NULL && offset <= INT64_MAX);
+    return map->shm->ops->next_data(map, offset);
+}
+
 static void before_store(struct graft_shm *shm, const _Atomic uint64_t *word)
 {
     GRAFT_ASSERT(shm != NULL && word != NULL);

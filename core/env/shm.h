@@ -30,6 +30,7 @@ struct graft_shm_ops {
                               struct graft_err *err);
     enum graft_rc (*sync)(struct graft_map *map, uint64_t offset, uint64_t bytes,
                           struct graft_err *err);
+    uint64_t (*next_data)(struct graft_map *map, uint64_t offset);
     /* NULL where a store is just a store. */
     void (*before_store)(struct graft_shm *shm, const _Atomic uint64_t *word);
     enum graft_rc (*locks_open)(struct graft_shm *shm, const char *path, struct graft_locks **out,
@@ -80,6 +81,10 @@ GRAFT_MUST_USE enum graft_rc graft_map_allocate(struct graft_map *map, uint64_t 
  * of the file. */
 GRAFT_MUST_USE enum graft_rc graft_map_sync(struct graft_map *map, uint64_t offset, uint64_t bytes,
                                             struct graft_err *err);
+
+/* The first place from `offset` on that is no hole; the file's end when all is. Where that cannot
+ * be told, `offset`. What others put there meanwhile may be missed. */
+uint64_t graft_map_next_data(struct graft_map *map, uint64_t offset);
 
 /* The one call that every backend leaves alone: nothing is to be told of a load. */
 static inline uint64_t graft_shm_load(const _Atomic uint64_t *word)

@@ -163,6 +163,17 @@ static enum graft_rc sync_map(struct graft_map *map, uint64_t offset, uint64_t b
     return number == 0 ? GRAFT_OK : fail(self, number, "sync", err);
 }
 
+static uint64_t next_data(struct graft_map *map, uint64_t offset)
+{
+    struct host_map *self = (struct host_map *)map;
+    struct stat status;
+    off_t found = lseek(self->fd, (off_t)offset, SEEK_DATA);
+    if (found >= 0)
+        return (uint64_t)found;
+    bool at_end = errno == ENXIO && fstat(self->fd, &status) == 0;
+    return at_end && (uint64_t)status.st_size > offset ? (uint64_t)status.st_size : offset;
+}
+
 /* A change of the high half alone between the look at the word and the call is missed, and waits
  * for the next wake or the time-out; waiters of core watch counters, whose low half changes. */
 static bool wait_word(struct graft_shm *shm, _Atomic uint64_t *word, uint64_t seen,
@@ -198,6 +209,7 @@ static const struct graft_shm_ops ops = {
     .resize = resize_map,
     .allocate = allocate_map,
     .sync = sync_map,
+    .next_data = next_data,
     .before_store = NULL,
     .locks_open = graft_host_locks_open,
     .locks_close = graft_host_locks_close,

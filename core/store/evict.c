@@ -13,7 +13,7 @@
 #include "base/catalogue.h"
 
 #define FORGET_WAIT_MS 2000U
-#define SWEEP_WORDS_MAX (UINT32_C(1) << 20) /* looked at in one sweep */
+#define SWEEP_WORDS_MAX (UINT32_C(1) << 20) /* looked at in one sweep, holes of the table apart */
 #define BLOCK_BYTES 4096U                   /* what a file system gives back at least */
 
 /* ---- What may go ---- */
@@ -233,6 +233,24 @@ enum graft_rc graft_store_image_space(struct graft_store *store, uint64_t *bytes
     return graft_file_space(store->files[GRAFT_FILE_IMAGE], bytes, err);
 }
 
+/* The page, or at the beginning of a piece of the table, of which a sparse volume has few, the
+ * first one from it on whose word is in no hole. */
+static uint64_t skip_hole(struct graft_store *store, uint64_t page)
+{
+    uint64_t offset = (page - 1) * 8;
+    if (offset % GRAFT_PIECE_BYTES != 0)
+        return page;
+    offset += GRAFT_TABLE_HEADER_BYTES;
+    uint64_t next = graft_map_next_data(store->map, offset);
+    return next > offset ? (next - GRAFT_TABLE_HEADER_BYTES) / 8 + 1 : page;
+}
+
+/* Whether the image alone has the newest version. */
+static bool is_in_image(uint64_t word)
+{
+    return graft_word_valid(word) && graft_word_present(word) && graft_word_place(word) == 0;
+}
+
 enum graft_rc graft_store_sweep(struct graft_store *store, uint32_t pages_max,
                                 struct graft_store_sweep *out, struct graft_err *err)
 {
@@ -240,18 +258,19 @@ enum graft_rc graft_store_sweep(struct graft_store *store, uint32_t pages_max,
     uint64_t hand = graft_header_load(store, GRAFT_W_HAND);
     if (hand >= highest)
         hand = 0;
-    uint64_t end = highest - hand > SWEEP_WORDS_MAX ? hand + SWEEP_WORDS_MAX : highest;
     if (pages_max > GRAFT_SWEEP_PAGES_MAX)
         pages_max = GRAFT_SWEEP_PAGES_MAX;
-    uint64_t page = hand;
+    uint64_t page = hand + 1;
     uint32_t count = 0;
     uint64_t field = UINT64_MAX; /* of the page before */
     bool spared = false;
-    while (page < end && count < pages_max) {
+    for (uint32_t words = 0; words < SWEEP_WORDS_MAX && count < pages_max; words++, page++) {
         _Atomic uint64_t *slot = NULL;
-        GRAFT_TRY(graft_table_word(store, (uint32_t)++page, &slot, err));
-        uint64_t word = graft_shm_load(slot);
-        if (!graft_word_valid(word) || !graft_word_present(word) || graft_word_place(word) != 0)
+        page = skip_hole(store, page);
+        if (page > highest)
+            break;
+        GRAFT_TRY(graft_table_word(store, (uint32_t)page, &slot, err));
+        if (!is_in_image(graft_shm_load(slot)))
             continue;
         uint32_t its = graft_recency_field(store, (uint32_t)page);
         if (its != field)
@@ -260,19 +279,26 @@ enum graft_rc graft_store_sweep(struct graft_store *store, uint32_t pages_max,
         if (!spared || GRAFT_BUGGIFY("sweep: a page goes that was just read"))
             out->pages[count++] = (uint32_t)page;
     }
+    uint64_t last = page - 1 < highest ? page - 1 : highest;
     out->count = count;
-    out->first = page > hand ? (uint32_t)hand + 1 : 0;
-    out->last = (uint32_t)page;
-    graft_header_store(store, GRAFT_W_HAND, page);
+    out->first = last > hand ? (uint32_t)hand + 1 : 0;
+    out->last = (uint32_t)last;
+    graft_header_store(store, GRAFT_W_HAND, last);
     return GRAFT_OK;
 }
 
-static bool is_zero(struct graft_store *store, uint64_t page)
+/* The first page from `page` on, at most `end`, whose word is not zero. */
+static uint64_t end_of_zeros(struct graft_store *store, uint64_t page, uint64_t end)
 {
-    _Atomic uint64_t *slot = NULL;
-    struct graft_err ignored = {0};
-    return graft_table_word(store, (uint32_t)page, &slot, &ignored) == GRAFT_OK &&
-           graft_shm_load(slot) == 0;
+    for (; page < end; page++) {
+        _Atomic uint64_t *slot = NULL;
+        struct graft_err ignored = {0};
+        page = skip_hole(store, page);
+        if (page >= end || graft_table_word(store, (uint32_t)page, &slot, &ignored) != GRAFT_OK ||
+            graft_shm_load(slot) != 0)
+            break;
+    }
+    return page < end ? page : end;
 }
 
 /* Gives back the space of all pages in first..last that are not held, also of those that became so
@@ -283,18 +309,19 @@ static enum graft_rc punch_holes(struct graft_store *store, uint64_t first, uint
                                  struct graft_err *err)
 {
     uint64_t slot_bytes = graft_store_slot_bytes(store);
-    uint64_t highest = graft_header_load(store, GRAFT_W_HIGHEST);
+    uint64_t end = graft_header_load(store, GRAFT_W_HIGHEST) + 1;
     uint64_t reach = BLOCK_BYTES / slot_bytes + 1;
-    first = first > reach ? first - reach : 1;
-    last = highest - last > reach ? last + reach : highest;
-    for (uint64_t page = first; page <= last; page++) {
-        uint64_t from = page;
-        while (page <= last && is_zero(store, page))
-            page++;
-        uint64_t start = ((from - 1) * slot_bytes + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
-        uint64_t end = (page - 1) * slot_bytes / BLOCK_BYTES * BLOCK_BYTES;
-        if (start < end)
-            GRAFT_TRY(graft_file_punch(store->files[GRAFT_FILE_IMAGE], start, end - start, err));
+    uint64_t page = first > reach ? first - reach : 1;
+    if (end - last > reach)
+        end = last + reach;
+    while (page < end) {
+        uint64_t from = (page - 1) * slot_bytes;
+        page = end_of_zeros(store, page, end);
+        uint64_t to = (page - 1) * slot_bytes / BLOCK_BYTES * BLOCK_BYTES;
+        from = (from + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
+        if (from < to)
+            GRAFT_TRY(graft_file_punch(store->files[GRAFT_FILE_IMAGE], from, to - from, err));
+        page++;
     }
     return GRAFT_OK;
 }
@@ -306,7 +333,7 @@ static enum graft_rc evict_one(struct giving *self, uint32_t page, uint64_t vers
     enum verdict verdict = MAY_GO;
     GRAFT_TRY(graft_table_word(self->store, page, &slot, err));
     uint64_t word = graft_shm_load(slot);
-    if (!graft_word_valid(word) || !graft_word_present(word))
+    if (!is_in_image(word))
         return GRAFT_OK;
     /* What a shrink cut off nobody sees any more, once all see the head. */
     if (page > self->snapshot.page_count)

@@ -127,6 +127,28 @@ Test(shm, allocation_keeps_words_and_resizing_keeps_what_stays)
     graft_map_close(map);
 }
 
+Test(shm, holes_can_be_skipped)
+{
+    struct graft_map *map = NULL;
+    _Atomic uint64_t *words = NULL;
+    enum { size = 1 << 20, at = 1 << 19 };
+    expect_ok(graft_map_open(shm, graft_test_path(&dir, "m"), true, &map, &err), &err);
+    expect_ok(graft_map_resize(map, size, &err), &err);
+    expect_ok(graft_map_view(map, 0, size, &words, &err), &err);
+    expect_ok(graft_map_allocate(map, at, 65536, &err), &err);
+    graft_shm_store(shm, &words[at / 8 + 3], 1);
+    uint64_t next = graft_map_next_data(map, 0);
+    if (next == 0) {
+        graft_map_close(map);
+        tear_down();
+        cr_skip_test("the file system does not say where holes are");
+    }
+    cr_assert(next > 0 && next <= at);
+    cr_assert_eq(graft_map_next_data(map, at), at, "also what was not synced yet is no hole");
+    cr_assert_eq(graft_map_next_data(map, at + 65536), size);
+    graft_map_close(map);
+}
+
 Test(shm, a_view_may_be_made_before_the_file_has_grown)
 {
     struct graft_map *map = NULL;

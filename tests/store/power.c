@@ -491,6 +491,16 @@ static enum graft_rc sync_map(struct graft_map *map, uint64_t offset, uint64_t b
     return GRAFT_OK;
 }
 
+static uint64_t next_data(struct graft_map *map, uint64_t offset)
+{
+    static const uint8_t zeros[BLOCK];
+    const struct node *node = map_node(map);
+    while (offset < node->size && offset % BLOCK == 0 &&
+           memcmp(node->bytes + offset, zeros, BLOCK) == 0)
+        offset += BLOCK;
+    return offset;
+}
+
 /* At times the system writes a page back by itself. */
 static void before_store(struct graft_shm *shm, const _Atomic uint64_t *word)
 {
@@ -583,6 +593,7 @@ static const struct graft_shm_ops shm_ops = {
     .resize = resize_map,
     .allocate = allocate_map,
     .sync = sync_map,
+    .next_data = next_data,
     .before_store = before_store,
     .locks_open = locks_open,
     .locks_close = locks_close,

@@ -94,7 +94,7 @@ static enum graft_rc file_size(struct graft_file *file, uint64_t *bytes, struct 
 
 static enum graft_rc file_space(struct graft_file *file, uint64_t *bytes, struct graft_err *err)
 {
-    GRAFT_TRY(pass(file->disk, GRAFT_FAULT_SIZE, "size", err));
+    GRAFT_TRY(pass(file->disk, GRAFT_FAULT_SPACE, "space", err));
     return graft_file_space(real_of(file), bytes, err);
 }
 

@@ -35,10 +35,11 @@ enum graft_fault_kind {
     GRAFT_FAULT_LIST = 1U << 13,
     GRAFT_FAULT_VIEW = 1U << 14, /* a map's view */
     GRAFT_FAULT_LOCK = 1U << 15,
-    GRAFT_FAULT_ALL = (1U << 16) - 1,
+    GRAFT_FAULT_SPACE = 1U << 16,
+    GRAFT_FAULT_ALL = (1U << 17) - 1,
 };
 
-#define GRAFT_FAULT_KINDS 16
+#define GRAFT_FAULT_KINDS 17
 
 struct graft_faults {
     unsigned kinds;    /* what the plan counts */

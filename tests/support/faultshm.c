@@ -84,6 +84,11 @@ static enum graft_rc sync_map(struct graft_map *map, uint64_t offset, uint64_t b
     return graft_map_sync(real_of(map), offset, bytes, err);
 }
 
+static uint64_t next_data(struct graft_map *map, uint64_t offset)
+{
+    return graft_map_next_data(real_of(map), offset);
+}
+
 static void before_store(struct graft_shm *shm, const _Atomic uint64_t *word)
 {
     struct graft_shm *real = self_of(shm)->real;
@@ -146,6 +151,7 @@ static const struct graft_shm_ops ops = {
     .resize = resize_map,
     .allocate = allocate_map,
     .sync = sync_map,
+    .next_data = next_data,
     .before_store = before_store,
     .locks_open = locks_open,
     .locks_close = locks_close,
