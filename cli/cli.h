@@ -26,6 +26,7 @@ enum cli_option {
     CLI_OPTION_JSON = 8,
     CLI_OPTION_YES = 16,
     CLI_OPTION_FORCE = 32,
+    CLI_OPTION_CACHE_LIMIT = 64,
 };
 
 struct cli;
@@ -45,8 +46,9 @@ struct cli {
     const struct cli_command *command;
     const char *args[2];
     int arg_count;
-    const char *remote;  /* NULL: not given */
-    uint32_t page_bytes; /* 0: not given */
+    const char *remote;      /* NULL: not given */
+    const char *cache_limit; /* NULL: not given */
+    uint32_t page_bytes;     /* 0: not given */
     uint32_t limit;
     bool json, yes, force;
 

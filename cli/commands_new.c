@@ -14,6 +14,7 @@ enum cli_exit cli_init(struct cli *cli)
     struct graft_volume_options options = {
         .remote_url = cli->remote,
         .page_bytes = cli->page_bytes,
+        .cache_limit = cli->cache_limit,
     };
     struct graft_volume *volume = NULL;
     bool made = false;
@@ -48,7 +49,10 @@ enum cli_exit cli_clone(struct cli *cli)
     if (directory == NULL)
         return CLI_FAILED;
     struct graft_err err = {.rc = GRAFT_OK};
-    struct graft_volume_options options = {.remote_url = cli->args[0]};
+    struct graft_volume_options options = {
+        .remote_url = cli->args[0],
+        .cache_limit = cli->cache_limit,
+    };
     struct graft_volume *volume = NULL;
     struct graft_snapshot snapshot = {.lsn = 0};
     bool made = false;

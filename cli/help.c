@@ -8,24 +8,25 @@
 const struct cli_command cli_commands[] = {
     {
         .name = "init",
-        .arguments = "DIR [--remote URL] [--page-size N]",
+        .arguments = "DIR [--remote URL] [--page-size N] [--cache-limit N]",
         .summary = "make a new database directory",
         .help =
             "Makes DIR, an empty Graft database that SQLite opens by path. With a remote it is\n"
             "a replica of what is there, or will be there after the first push.\n",
-        .options = CLI_OPTION_REMOTE | CLI_OPTION_PAGE_SIZE,
+        .options = CLI_OPTION_REMOTE | CLI_OPTION_PAGE_SIZE | CLI_OPTION_CACHE_LIMIT,
         .args_min = 1,
         .args_max = 1,
         .run = cli_init,
     },
     {
         .name = "clone",
-        .arguments = "URL DIR",
+        .arguments = "URL DIR [--cache-limit N]",
         .summary = "make a replica of a remote database",
         .help = "Makes DIR, a replica of the database at URL. No page is copied: each is fetched\n"
                 "when it is first read (graft hydrate fetches all).\n"
                 "\n"
                 "URLs: file:///directory/repository/name, s3://bucket/prefix/name\n",
+        .options = CLI_OPTION_CACHE_LIMIT,
         .args_min = 2,
         .args_max = 2,
         .run = cli_clone,
@@ -168,6 +169,9 @@ static const struct option_help option_helps[] = {
                         "held go to\n"},
     {CLI_OPTION_PAGE_SIZE, "  --page-size N    bytes a page, a power of two from 512 to 65536 "
                            "(default 4096)\n"},
+    {CLI_OPTION_CACHE_LIMIT,
+     "  --cache-limit N  bytes that pages which the remote has may take here, as in 500M or\n"
+     "                   10G: past it those read least recently are given up (default: none)\n"},
     {CLI_OPTION_LIMIT, "  --limit N        list at most N commits (default 50)\n"},
     {CLI_OPTION_JSON, "  --json           print the result as JSON\n"},
     {CLI_OPTION_YES, "  --yes            do it although commits are lost\n"},

@@ -41,9 +41,22 @@ static bool parse_number(const char *text, unsigned long max, uint32_t *out)
     return true;
 }
 
+static bool set_cache_limit(struct cli *cli, const char *value)
+{
+    struct graft_err err = {.rc = GRAFT_OK};
+    uint64_t bytes = 0;
+    cli->cache_limit = value;
+    if (graft_cache_limit_parse(value, &bytes, &err) == GRAFT_OK)
+        return true;
+    (void)cli_fail(cli, CLI_USAGE, "--cache-limit: %s", err.text);
+    return false;
+}
+
 static bool set_option(struct cli *cli, int letter, const char *value)
 {
     switch (letter) {
+    case CLI_OPTION_CACHE_LIMIT:
+        return set_cache_limit(cli, value);
     case CLI_OPTION_REMOTE:
         cli->remote = value;
         return true;
@@ -78,6 +91,7 @@ struct option_name {
 static const struct option_name option_names[] = {
     {"remote", CLI_OPTION_REMOTE, required_argument},
     {"page-size", CLI_OPTION_PAGE_SIZE, required_argument},
+    {"cache-limit", CLI_OPTION_CACHE_LIMIT, required_argument},
     {"limit", CLI_OPTION_LIMIT, required_argument},
     {"json", CLI_OPTION_JSON, no_argument},
     {"yes", CLI_OPTION_YES, no_argument},

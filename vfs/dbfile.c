@@ -754,6 +754,7 @@ static enum graft_rc open_volume(struct graft_dbfile *file, int flags, struct gr
     const char *page_size = sqlite3_uri_parameter(file->name, "page_size");
     if (page_size != NULL)
         GRAFT_TRY(parse_page_size(page_size, &options.page_bytes, err));
+    options.cache_limit = sqlite3_uri_parameter(file->name, "cache_limit");
     GRAFT_TRY(graft_volume_open(file->vfs->process, file->name, &options, &file->volume, err));
     GRAFT_TRY(graft_session_open(file->volume, &file->session, err));
     return settle_page_bytes(file, err);

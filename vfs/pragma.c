@@ -199,6 +199,16 @@ static enum graft_rc run_prefetch(struct call *call, struct graft_err *err)
     return GRAFT_OK;
 }
 
+static enum graft_rc run_cache_limit(struct call *call, struct graft_err *err)
+{
+    if (call->value != NULL) {
+        GRAFT_TRY(writable(call, err));
+        GRAFT_TRY(graft_cache_limit_set(call->file->volume, call->value, err));
+    }
+    call->reply = sqlite3_mprintf("%llu", graft_cache_limit(call->file->volume));
+    return GRAFT_OK;
+}
+
 /* ---- SQLite's own ---- */
 
 /* As SQLite's getSafetyLevel: numbers are taken as they are, a word that it does not know is
@@ -285,13 +295,21 @@ static const struct {
     enum kind kind;
     enum graft_rc (*run)(struct call *call, struct graft_err *err);
 } pragmas[] = {
-    {"graft_push", VERB, run_push},          {"graft_pull", VERB, run_pull},
-    {"graft_fetch", VERB, run_fetch},        {"graft_hydrate", VERB, run_hydrate},
-    {"graft_fork", VERB, unsupported},       {"graft_reset", VERB, run_reset},
-    {"graft_restore", VERB, unsupported},    {"graft_remote", VERB, run_remote},
-    {"graft_sync", QUERY, run_sync},         {"graft_interval", QUERY, unsupported},
-    {"graft_conflict", QUERY, run_conflict}, {"graft_prefetch", QUERY, run_prefetch},
-    {"graft_export", VERB, run_export},      {"graft_version", QUERY, run_version},
+    {"graft_push", VERB, run_push},
+    {"graft_pull", VERB, run_pull},
+    {"graft_fetch", VERB, run_fetch},
+    {"graft_hydrate", VERB, run_hydrate},
+    {"graft_fork", VERB, unsupported},
+    {"graft_reset", VERB, run_reset},
+    {"graft_restore", VERB, unsupported},
+    {"graft_remote", VERB, run_remote},
+    {"graft_sync", QUERY, run_sync},
+    {"graft_interval", QUERY, unsupported},
+    {"graft_conflict", QUERY, run_conflict},
+    {"graft_prefetch", QUERY, run_prefetch},
+    {"graft_cache_limit", QUERY, run_cache_limit},
+    {"graft_export", VERB, run_export},
+    {"graft_version", QUERY, run_version},
     {"graft_status", QUERY, run_status},
 };
 

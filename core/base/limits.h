@@ -12,6 +12,9 @@
 
 #define GRAFT_SESSIONS_MAX 1000U /* connections on one database directory, over all processes */
 
+#define GRAFT_CACHE_LIMIT_MIN (64U << 10) /* least limit of what the image may take on the disk */
+#define GRAFT_CACHE_LIMIT_MAX (UINT64_C(1) << 60)
+
 #define GRAFT_TXN_BUFFER_BYTES \
     (8U << 20)                   /* dirty pages kept in memory before they spill to the log */
 #define GRAFT_WRITER_WAIT_MS 10U /* in line for the writer role, where nothing is pinned yet */

@@ -73,6 +73,7 @@ enum graft_rc graft_fetcher_install(struct graft_volume *volume, const struct gr
         *installed += done ? 1 : 0;
     }
     graft_mutex_unlock(volume->fetcher.install_mutex);
+    graft_cache_keep(volume);
     return rc;
 }
 
@@ -278,8 +279,10 @@ static enum graft_rc fetch_zeros(struct graft_volume *volume, const struct graft
     bool installed = false;
     memset(bytes, 0, config->page_bytes);
     *got = config->variable ? 0 : config->page_bytes;
-    return graft_store_install(volume->store, page, view->commit.lsn, view->commit.lsn, bytes, *got,
-                               &installed, err);
+    enum graft_rc rc = graft_store_install(volume->store, page, view->commit.lsn, view->commit.lsn,
+                                           bytes, *got, &installed, err);
+    graft_cache_keep(volume);
+    return rc;
 }
 
 enum graft_rc graft_fetch_page(struct graft_session *session, struct graft_view *view,
@@ -312,6 +315,7 @@ enum graft_rc graft_fetch_page(struct graft_session *session, struct graft_view 
             graft_log_write(volume->env->log, GRAFT_LOG_WARN, "keeping page %u: %s", page,
                             ignored.text);
         graft_mutex_unlock(fetcher->install_mutex);
+        graft_cache_keep(volume);
     }
     return rc;
 }

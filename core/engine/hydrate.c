@@ -48,6 +48,25 @@ static enum graft_rc want(struct hydration *work, const struct graft_place *plac
     return graft_buf_append(&work->frames, &frame, sizeof frame);
 }
 
+/* What does not fit would only push out what came before it. */
+static enum graft_rc check_room(struct hydration *work, struct graft_err *err)
+{
+    struct graft_volume *volume = work->volume;
+    uint64_t limit = graft_cache_limit(volume), missing = 0;
+    if (limit == 0)
+        return GRAFT_OK;
+    for (uint64_t page = 1; page <= work->view->commit.page_count; page++)
+        missing += graft_store_page_state(volume->store, (uint32_t)page) == GRAFT_STORE_MISSING;
+    if (graft_cache_fits(volume, missing))
+        return GRAFT_OK;
+    return graft_err_set(err, GRAFT_ELIMIT,
+                         "%s does not fit its cache limit of %llu bytes: %llu pages of %u bytes "
+                         "are missing; raise the limit or take it off (PRAGMA "
+                         "graft_cache_limit=0) first",
+                         volume->directory, (unsigned long long)limit, (unsigned long long)missing,
+                         graft_store_page_bytes(volume->store));
+}
+
 /* Zero pages need no frame: they are installed at once. */
 static enum graft_rc collect(struct hydration *work, struct graft_err *err)
 {
@@ -163,6 +182,7 @@ static enum graft_rc hydrate(struct hydration *work, struct graft_err *err)
     if (state.remote_lsn == 0)
         return GRAFT_OK; /* all that there is was written here */
     GRAFT_TRY(graft_view_get(volume, state.remote_lsn, &work->view, err));
+    GRAFT_TRY(check_room(work, err));
     if (graft_codec_take(volume->process, &work->codec) != GRAFT_OK)
         return no_memory(err);
     GRAFT_TRY(collect(work, err));

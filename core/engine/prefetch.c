@@ -154,8 +154,8 @@ static uint32_t window_max(struct graft_volume *volume, const struct policy *pol
     struct graft_link link = graft_fetch_link(volume);
     uint64_t pages = 4 * link.rtt_us * link.bytes_per_s / 1000000U / bytes_a_page(&link);
     if (pages < WINDOW_MAX_LEAST)
-        return WINDOW_MAX_LEAST;
-    return pages > WINDOW_MAX ? WINDOW_MAX : (uint32_t)pages;
+        pages = WINDOW_MAX_LEAST;
+    return graft_cache_window(volume, pages > WINDOW_MAX ? WINDOW_MAX : (uint32_t)pages);
 }
 
 /* What passes in an eighth of a round trip costs next to no time. */
@@ -225,7 +225,8 @@ static void consider_rest(struct graft_session *session, struct graft_view *view
     if (graft_fetch_streams(volume) || hint->count == 0)
         return;
     uint32_t missing = count_missing(volume, hint->pages, hint->count);
-    if (missing > 0 && waited_enough(volume, hint->stalled_us, missing))
+    if (missing > 0 && waited_enough(volume, hint->stalled_us, missing) &&
+        graft_cache_fits(volume, missing))
         graft_fetch_bulk(volume, view, hint->pages, hint->count);
 }
 
@@ -233,9 +234,11 @@ static void consider_rest(struct graft_session *session, struct graft_view *view
 static uint64_t missing_in_all(struct graft_volume *volume, const struct graft_view *view)
 {
     uint32_t count = view->commit.page_count;
-    uint64_t installs = graft_store_counts(volume->store)->installs;
-    if (count > COUNT_PAGES_MAX)
-        return count > installs ? count - installs : 0;
+    const struct graft_store_counts *counts = graft_store_counts(volume->store);
+    if (count > COUNT_PAGES_MAX) {
+        uint64_t held = counts->installs > counts->evicted ? counts->installs - counts->evicted : 0;
+        return count > held ? count - held : 0;
+    }
     uint64_t missing = 0;
     for (uint32_t page = 1; page <= count; page++)
         missing += graft_store_page_state(volume->store, page) == GRAFT_STORE_MISSING ? 1 : 0;
@@ -272,7 +275,8 @@ void graft_prefetch_stalled(struct graft_session *session, struct graft_view *vi
     if (!due || graft_fetch_streams(volume) || policy_of(volume).mode != MODE_AUTO)
         return;
     uint64_t missing = missing_in_all(volume, view);
-    if (missing > 0 && waited_enough(volume, stalled_us, missing))
+    if (missing > 0 && waited_enough(volume, stalled_us, missing) &&
+        graft_cache_fits(volume, missing))
         stream_all(volume, view);
 }
 
@@ -374,7 +378,7 @@ uint32_t graft_session_hint(struct graft_session *session, const struct graft_hi
         if (policy.mode == MODE_AUTO)
             consider_rest(session, view, hint);
     } else {
-        uint32_t most = WINDOW_MAX;
+        uint32_t most = graft_cache_window(volume, WINDOW_MAX);
         if (hint->kind == GRAFT_HINT_SEQUENCE)
             most = advance_stream(session, &policy, hint->stream);
         if (count > most)

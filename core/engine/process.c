@@ -81,6 +81,9 @@ static enum graft_rc check_options(struct graft_env *env,
         return graft_err_set(err, GRAFT_EINVAL,
                              "page size %u is not allowed: a power of two from %u to %u is",
                              options->page_bytes, GRAFT_PAGE_BYTES_MIN, GRAFT_PAGE_BYTES_MAX);
+    uint64_t ignored = 0;
+    if (options->cache_limit != NULL)
+        GRAFT_TRY(graft_cache_limit_parse(options->cache_limit, &ignored, err));
     if (options->remote_url == NULL || options->remote_url[0] == '\0')
         return GRAFT_OK;
     struct graft_remote *remote = NULL;
@@ -132,6 +135,7 @@ static void volume_free(struct graft_volume *volume)
     struct graft_alloc *alloc = volume->env->alloc;
     graft_fetcher_deinit(&volume->fetcher, volume);
     graft_prefetch_deinit(volume);
+    graft_cache_deinit(volume);
     if (volume->mutex != NULL)
         graft_view_forget_all(volume);
     GRAFT_ASSERT(volume->views == NULL);
@@ -160,7 +164,7 @@ static enum graft_rc volume_new(struct graft_process *process, const char *direc
     enum graft_rc rc = GRAFT_OK;
     if (volume->directory == NULL || graft_mutex_new(env->tasks, &volume->mutex) != GRAFT_OK ||
         graft_mutex_new(env->tasks, &volume->sync_mutex) != GRAFT_OK ||
-        graft_prefetch_init(volume) != GRAFT_OK ||
+        graft_prefetch_init(volume) != GRAFT_OK || graft_cache_init(volume) != GRAFT_OK ||
         graft_fetcher_init(&volume->fetcher, volume) != GRAFT_OK)
         rc = graft_err_set(err, GRAFT_ENOMEM, "out of memory for a volume");
     if (rc == GRAFT_OK)
@@ -192,6 +196,8 @@ static enum graft_rc agree(struct graft_volume *volume, const struct graft_volum
             volume->directory, page_bytes);
     if (options->page_bytes != 0 && !decided)
         GRAFT_TRY(graft_setting_set(volume, PAGE_SIZE_CHOSEN, "1", err));
+    if (options->cache_limit != NULL)
+        GRAFT_TRY(graft_cache_limit_set(volume, options->cache_limit, err));
     if (options->remote_url == NULL || options->remote_url[0] == '\0')
         return GRAFT_OK;
     return graft_set_remote(volume, options->remote_url, err);

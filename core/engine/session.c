@@ -173,6 +173,8 @@ static void note_read(struct graft_session *session, uint32_t page)
                      graft_prefetch_take_mark(volume, page);
     if (session->fresh)
         graft_prefetch_first_read(session, page);
+    else
+        graft_store_touch(volume->store, page);
 }
 
 enum graft_rc graft_session_read(struct graft_session *session, uint32_t page, void *bytes,
@@ -306,8 +308,9 @@ enum graft_rc graft_write_commit(struct graft_session *session, struct graft_err
     struct graft_store_snapshot snapshot;
     bool pinned = graft_store_pinned(session->store, &snapshot);
     GRAFT_ASSERT(pinned);
-    return graft_volume_failed(session->volume,
-                               graft_store_settle(session->store, snapshot.lsn, err), err);
+    enum graft_rc rc = graft_store_settle(session->store, snapshot.lsn, err);
+    graft_cache_keep(session->volume);
+    return graft_volume_failed(session->volume, rc, err);
 }
 
 bool graft_write_is_prepared(const struct graft_session *session)
@@ -318,11 +321,13 @@ bool graft_write_is_prepared(const struct graft_session *session)
 void graft_write_publish(struct graft_session *session)
 {
     graft_store_publish(session->store);
+    graft_cache_keep(session->volume);
 }
 
 void graft_write_publish_keep(struct graft_session *session)
 {
     graft_store_publish_keep(session->store);
+    graft_cache_keep(session->volume);
 }
 
 enum graft_rc graft_write_rollback(struct graft_session *session, struct graft_err *err)

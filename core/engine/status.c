@@ -265,6 +265,7 @@ enum graft_rc graft_stats(struct graft_volume *volume, graft_stats_fn *each, voi
         {"folded_pages", store->folded_pages},
         {"syncs", store->syncs},
         {"installs", store->installs},
+        {"evicted", store->evicted},
         {"recoveries", store->recoveries},
         {"rot", store->rot},
     };

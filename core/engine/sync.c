@@ -140,6 +140,8 @@ enum graft_rc graft_sync_end(struct graft_sync *sync, enum graft_rc rc, const st
     if (sync->locks != NULL)
         graft_locks_close(sync->locks);
     graft_mutex_unlock(volume->sync_mutex);
+    /* What was pushed may go now. */
+    graft_cache_keep(volume);
     if (rc != GRAFT_OK)
         return graft_volume_failed(volume, rc, err);
     graft_mutex_lock(volume->mutex);

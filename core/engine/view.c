@@ -222,18 +222,24 @@ static bool is_what_we_have(struct graft_volume *volume, const struct graft_view
     return !known || graft_hash_equal(&state.remote_hash, &view->hash);
 }
 
-enum graft_rc graft_view_get(struct graft_volume *volume, uint64_t remote_lsn,
-                             struct graft_view **out, struct graft_err *err)
+struct graft_view *graft_view_at_hand(struct graft_volume *volume, uint64_t remote_lsn)
 {
     graft_mutex_lock(volume->mutex);
     struct graft_view *view = find_cached(volume, remote_lsn);
     graft_mutex_unlock(volume->mutex);
-    GRAFT_SOMETIMES(view != NULL, "the map of a remote commit was at hand");
-    GRAFT_SOMETIMES(view == NULL, "the map of a remote commit was read for a snapshot");
     if (view != NULL && !is_what_we_have(volume, view)) {
         graft_view_release(volume, view);
         view = NULL;
     }
+    return view;
+}
+
+enum graft_rc graft_view_get(struct graft_volume *volume, uint64_t remote_lsn,
+                             struct graft_view **out, struct graft_err *err)
+{
+    struct graft_view *view = graft_view_at_hand(volume, remote_lsn);
+    GRAFT_SOMETIMES(view != NULL, "the map of a remote commit was at hand");
+    GRAFT_SOMETIMES(view == NULL, "the map of a remote commit was read for a snapshot");
     if (view == NULL)
         GRAFT_TRY(graft_view_read(volume, remote_lsn, &view, err));
     if (!is_what_we_have(volume, view)) {

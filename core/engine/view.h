@@ -38,6 +38,8 @@ struct graft_place {
  * volume's, or not the one that the replica is based on. Give it back with graft_view_release. */
 GRAFT_MUST_USE enum graft_rc graft_view_get(struct graft_volume *volume, uint64_t remote_lsn,
                                             struct graft_view **out, struct graft_err *err);
+/* The same if it is cached, else NULL. */
+struct graft_view *graft_view_at_hand(struct graft_volume *volume, uint64_t remote_lsn);
 /* The same, read from the remote in any case. */
 GRAFT_MUST_USE enum graft_rc graft_view_read(struct graft_volume *volume, uint64_t remote_lsn,
                                              struct graft_view **out, struct graft_err *err);

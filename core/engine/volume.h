@@ -3,6 +3,7 @@
 #ifndef GRAFT_ENGINE_VOLUME_H
 #define GRAFT_ENGINE_VOLUME_H
 
+#include "engine/cache.h"
 #include "engine/fetcher.h"
 #include "engine/prefetch.h"
 #include "engine/view.h"
@@ -64,6 +65,7 @@ struct graft_volume {
     struct graft_mutex *sync_mutex; /* one push, pull, hydrate or reset at a time in this process */
     struct graft_fetcher fetcher;
     struct graft_prefetch prefetch;
+    struct graft_cache cache;
     struct graft_volume_counts counts;
 };
 

@@ -150,6 +150,22 @@ Test(open, a_page_size_that_is_not_allowed_is_refused_by_name)
     cr_assert(!there("app.graft"));
 }
 
+Test(open, a_cache_limit_is_taken_from_the_uri_and_remembered)
+{
+    sqlite3 *db = open_db("app.graft", "&cache_limit=10M");
+    expect_rows(db, "PRAGMA graft_cache_limit", "10485760");
+    close_db(db);
+    db = open_db("app.graft", "");
+    expect_rows(db, "PRAGMA graft_cache_limit", "10485760");
+    close_db(db);
+    db = open_db("app.graft", "&cache_limit=0");
+    expect_rows(db, "PRAGMA graft_cache_limit", "0");
+    close_db(db);
+    cr_assert_eq(open_code("new.graft", "&cache_limit=10MB", CREATE), SQLITE_CANTOPEN);
+    cr_assert_not_null(strstr(fix.log, "10MB"), "%s", fix.log);
+    cr_assert(!there("new.graft"));
+}
+
 Test(open, another_page_size_than_the_volume_has_is_refused)
 {
     sqlite3 *db = open_db("app.graft", "&page_size=1024");

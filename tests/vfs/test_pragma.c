@@ -197,6 +197,26 @@ Test(pragma, settings_are_checked_and_remembered)
     close_db(db);
 }
 
+Test(pragma, the_cache_limit_is_bytes_and_remembered)
+{
+    sqlite3 *db = open_db("one.graft", "");
+    sqlite3 *other = open_db("one.graft", "");
+    expect_rows(db, "PRAGMA graft_cache_limit; PRAGMA graft_cache_limit='1G'", "0 1073741824");
+    expect_rows(other, "PRAGMA graft_cache_limit", "1073741824");
+    close_db(other);
+    cr_assert_eq(run_code(db, "PRAGMA graft_cache_limit=100"), SQLITE_ERROR);
+    cr_assert_not_null(strstr(sqlite3_errmsg(db), "from 64K on"), "%s", sqlite3_errmsg(db));
+    cr_assert_eq(run_code(db, "PRAGMA graft_cache_limit=-1"), SQLITE_ERROR);
+    close_db(db);
+    db = open_db("one.graft", "");
+    expect_rows(db, "PRAGMA graft_cache_limit; PRAGMA graft_cache_limit=0", "1073741824 0");
+    close_db(db);
+    db = open_db("one.graft", "&mode=ro");
+    expect_rows(db, "PRAGMA graft_cache_limit", "0");
+    cr_assert_eq(run_code(db, "PRAGMA graft_cache_limit='1G'") & 0xff, SQLITE_READONLY);
+    close_db(db);
+}
+
 Test(pragma, what_is_not_there_yet_says_so)
 {
     static const char *const not_yet[] = {"graft_fork", "graft_restore", "graft_interval",

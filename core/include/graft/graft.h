@@ -61,8 +61,9 @@ struct graft_volume_options {
     const char *remote_url; /* NULL: as the directory remembers, or none */
     uint32_t page_bytes; /* 0: as the volume has it; 4096, changeable until the first commit, for a
                             new one */
-    bool create;         /* make the directory when it is missing */
-    bool variable;       /* a new volume's pages may have any length up to page_bytes */
+    const char *cache_limit; /* NULL: as the directory remembers; see graft_cache_limit_parse */
+    bool create;             /* make the directory when it is missing */
+    bool variable;           /* a new volume's pages may have any length up to page_bytes */
 };
 
 /* Opens a database directory; does no network. A new directory with a remote is a replica that
@@ -246,7 +247,7 @@ GRAFT_MUST_USE enum graft_rc graft_fetch(struct graft_volume *volume, struct gra
 /* Progress of long work: pages done out of all; return false to stop (ECANCELED). */
 typedef bool graft_progress_fn(void *arg, uint64_t done, uint64_t total);
 /* Fetches all that the newest snapshot still lacks. `out->pages` = pages fetched. `progress` may be
- * NULL. */
+ * NULL. ELIMIT when that does not fit the cache limit. */
 GRAFT_MUST_USE enum graft_rc graft_hydrate(struct graft_volume *volume, graft_progress_fn *progress,
                                            void *arg, struct graft_sync_result *out,
                                            struct graft_err *err);
@@ -259,6 +260,21 @@ GRAFT_MUST_USE enum graft_rc graft_reset(struct graft_volume *volume, struct gra
  * bound to another. */
 GRAFT_MUST_USE enum graft_rc graft_set_remote(struct graft_volume *volume, const char *url,
                                               struct graft_err *err);
+
+/* ---- The cache: held pages that the remote has, too
+ * --------------------------------------------------------------------------------------------
+ */
+
+/* Bytes that held pages may take on the disk: a number, powers of 1024 as K, M, G or T behind it,
+ * of 64K or more; 0 and "" are no limit. EINVAL says what is allowed. */
+GRAFT_MUST_USE enum graft_rc graft_cache_limit_parse(const char *text, uint64_t *bytes,
+                                                     struct graft_err *err);
+/* Sets the limit, remembered in the directory and known at once to all processes that have it open,
+ * and gives up what is too much: pages that were read least recently, that the remote has and no
+ * pinned snapshot needs otherwise. What only this replica has stays, also past the limit. */
+GRAFT_MUST_USE enum graft_rc graft_cache_limit_set(struct graft_volume *volume, const char *text,
+                                                   struct graft_err *err);
+uint64_t graft_cache_limit(struct graft_volume *volume); /* bytes; 0 = none */
 
 struct graft_verify_result {
     uint64_t pages;     /* in the newest snapshot */

@@ -13,8 +13,14 @@ PRAGMA graft_prefetch;
 PRAGMA graft_prefetch = off;
 PRAGMA graft_prefetch = -3;
 PRAGMA graft_prefetch = 64;
+PRAGMA graft_cache_limit;
+PRAGMA graft_cache_limit = '10M';
+PRAGMA graft_cache_limit = 65535;
+PRAGMA graft_cache_limit = plenty;
 --@ reopen
 PRAGMA graft_prefetch;
+PRAGMA graft_cache_limit;
+PRAGMA graft_cache_limit = 0;
 PRAGMA graft_export;
 PRAGMA graft_nonsense;
 PRAGMA graft_status;
