@@ -204,6 +204,9 @@ enum graft_rc graft_store_prepare(struct graft_store_session *session,
     }
     if (rc == GRAFT_OK)
         rc = graft_txn_append_begin(session, err);
+    /* The fold lock keeps installs out until it is published, but not beyond the writer's death. */
+    if (rc == GRAFT_OK && pull)
+        graft_header_store(store, GRAFT_W_PULLING, 1);
     if (rc == GRAFT_OK)
         rc = fill_growth(session, pull, err);
     if (rc == GRAFT_OK)
@@ -337,6 +340,8 @@ enum graft_rc graft_store_rollback(struct graft_store_session *session, struct g
         rc = void_commit(session, err);
     if (rc != GRAFT_OK)
         graft_err_wrap(err, rc, "voiding a commit of %s", session->store->directory);
+    else if (session->txn.fold_held && session->txn.appended)
+        graft_header_store(session->store, GRAFT_W_PULLING, 0);
     end_transaction(session);
     return rc;
 }

@@ -87,6 +87,11 @@ static enum graft_rc install_locked(struct install *self, uint64_t resolved_lsn,
     struct graft_store *store = self->store;
     uint64_t head = graft_header_load(store, GRAFT_W_HEAD);
     struct graft_store_snapshot snapshot;
+    /* A pull whose writer died has no frames for pages that were not held then. */
+    bool pulling = graft_header_load(store, GRAFT_W_PULLING) != 0;
+    GRAFT_SOMETIMES(pulling, "a page was not kept, as a pull of one who died was in between");
+    if (pulling)
+        return GRAFT_OK;
     if (!graft_ring_load(store, head, &snapshot) || self->page > snapshot.page_count)
         return GRAFT_OK;
     GRAFT_SOMETIMES(snapshot.remote_lsn != resolved_lsn,

@@ -117,11 +117,12 @@ enum graft_table_word {
      * and where they end; 0 none. A recovery takes them over. */
     GRAFT_W_SUSPECT_BEFORE = 44,
     GRAFT_W_SUSPECT_END = 45,
-    GRAFT_W_PULLED =
-        46,            /* newest commit that moved the remote base; 0 none since the first opener */
-    GRAFT_W_KEPT = 47, /* SYNCED as it is on the disk, at least */
-    GRAFT_W_HALVES = 48, /* two of 8 words: see graft_half_word */
-    GRAFT_W_SYNC = 64,   /* two copies of 8 words */
+    /* Newest commit that moved the remote base; 0 none since the first opener. */
+    GRAFT_W_PULLED = 46,
+    GRAFT_W_KEPT = 47,    /* SYNCED as it is on the disk, at least */
+    GRAFT_W_HALVES = 48,  /* two of 8 words: see graft_half_word */
+    GRAFT_W_SYNC = 64,    /* two copies of 8 words */
+    GRAFT_W_PULLING = 80, /* 1 while a pull may stand in the log that is not published */
 };
 
 #define GRAFT_PUBLISHING_NOTE UINT64_MAX

@@ -341,6 +341,7 @@ enum graft_rc graft_log_ready(struct graft_store *store, bool fold_held, struct 
         unsigned half = (unsigned)graft_header_load(store, GRAFT_W_HALF);
         GRAFT_TRY(graft_log_void(store, half, graft_header_load(store, GRAFT_W_END), err));
         GRAFT_TRY(graft_log_heal(store, fold_held, err));
+        graft_header_store(store, GRAFT_W_PULLING, 0);
     }
     return switch_half(store, err);
 }

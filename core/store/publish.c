@@ -56,6 +56,8 @@ void graft_publish_head(struct graft_store *store, const struct graft_publicatio
     graft_header_store(store, GRAFT_W_LAST, publication->commit_place);
     graft_header_store(store, GRAFT_W_HEAD, publication->lsn);
     graft_header_store(store, GRAFT_W_PUBLISHING, 0);
+    if (graft_header_load(store, GRAFT_W_PULLING) != 0)
+        graft_header_store(store, GRAFT_W_PULLING, 0);
 }
 
 static enum graft_rc unreadable(struct graft_store *store, uint64_t lsn, struct graft_err *err)
@@ -132,6 +134,10 @@ static enum graft_rc finish_note(struct graft_store *store, struct graft_scan *s
 enum graft_rc graft_publish_finish(struct graft_store *store, struct graft_err *err)
 {
     uint64_t lsn = graft_header_load(store, GRAFT_W_PUBLISHING);
+    /* A pull whose writer died before it was published does not count, and must not after a crash
+     * either: its pages may be installed as they were before it. */
+    if (lsn == 0 && graft_header_load(store, GRAFT_W_PULLING) != 0)
+        graft_header_store(store, GRAFT_W_VOID, 1);
     if (lsn == 0)
         return GRAFT_OK;
     uint64_t head = graft_header_load(store, GRAFT_W_HEAD);

@@ -351,6 +351,86 @@ Test(rules, a_pull_keeps_installs_of_the_version_before_out)
     kit_deinit(&kit);
 }
 
+/* A pull to remote LSN 4, which changes page 2, by a writer who dies before it is published, or
+ * (with `begun`) while it is. */
+static void die_pulling(struct kit *kit, bool begun)
+{
+    pull_pages(kit, 1, 4, 3);
+    kit_reopen(kit);
+    struct graft_store_session *session = kit_session(kit);
+    struct graft_sync_state state;
+    expect_ok(graft_store_write_begin(session, &kit->err), &kit->err);
+    expect_ok(graft_store_write_remote(session, 2, &kit->err), &kit->err);
+    expect_ok(graft_store_sync_state(kit->store, &state, &kit->err), &kit->err);
+    state.remote_lsn = 4;
+    struct graft_store_commit commit = {
+        .kind = GRAFT_COMMIT_PULL, .durable = true, .sync = &state, .time_ms = 1};
+    expect_ok(graft_store_prepare(session, &commit, &kit->err), &kit->err);
+    if (begun)
+        publish_partly(kit, session, 0);
+    else
+        kit_abandon(kit, session);
+    graft_fold_release(kit->store); /* as the system does when a process dies */
+    cr_assert(!install(kit, 2, 3, 3, 30));
+}
+
+static uint64_t remote_lsn_now(struct kit *kit)
+{
+    struct graft_store_session *session = kit_session(kit);
+    struct graft_store_snapshot snapshot;
+    expect_ok(graft_store_begin(session, &snapshot, &kit->err), &kit->err);
+    graft_store_session_close(session);
+    return snapshot.remote_lsn;
+}
+
+Test(rules, a_pull_of_one_who_died_keeps_them_out_until_a_crash_makes_it_count)
+{
+    struct kit kit;
+    kit_init(&kit, NULL);
+    die_pulling(&kit, false);
+    kit_crash(&kit);
+    kit_open(&kit);
+    cr_assert_eq(remote_lsn_now(&kit), 4);
+    cr_assert(!install(&kit, 2, 3, 3, 30));
+    cr_assert(install(&kit, 2, 4, 4, 31));
+    kit_expect_now(&kit, 2, 31);
+    kit_deinit(&kit);
+}
+
+Test(rules, a_pull_of_one_who_died_keeps_them_out_until_the_next_writer_voids_it)
+{
+    struct kit kit;
+    kit_init(&kit, NULL);
+    die_pulling(&kit, false);
+    struct graft_store_session *session = kit_session(&kit);
+    expect_ok(graft_store_write_begin(session, &kit.err), &kit.err);
+    expect_ok(graft_store_rollback(session, &kit.err), &kit.err);
+    graft_store_session_close(session);
+    cr_assert(!install(&kit, 2, 3, 3, 30), "who wrote nothing has not voided it");
+    kit_commit(&kit, 1, 1, 10);
+    cr_assert_eq(remote_lsn_now(&kit), 3);
+    cr_assert(install(&kit, 2, 3, 3, 30));
+    kit_crash(&kit);
+    kit_open(&kit);
+    cr_assert_eq(remote_lsn_now(&kit), 3);
+    kit_expect_now(&kit, 1, 10);
+    kit_expect_now(&kit, 2, 30);
+    kit_deinit(&kit);
+}
+
+Test(rules, a_pull_of_one_who_died_keeps_them_out_until_the_next_writer_finishes_it)
+{
+    struct kit kit;
+    kit_init(&kit, NULL);
+    die_pulling(&kit, true);
+    kit_commit(&kit, 1, 1, 10);
+    cr_assert_eq(remote_lsn_now(&kit), 4);
+    cr_assert(!install(&kit, 2, 3, 3, 30));
+    cr_assert(install(&kit, 2, 4, 4, 31));
+    kit_expect_now(&kit, 2, 31);
+    kit_deinit(&kit);
+}
+
 /* ---- Forgetting, resetting ---- */
 
 Test(rules, a_reader_of_a_version_that_a_reset_dropped_has_nothing_fetched_for_it)
