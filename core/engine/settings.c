@@ -35,35 +35,30 @@ enum graft_rc graft_setting_get(struct graft_volume *volume, const char *name, c
     return GRAFT_OK;
 }
 
-/* Applies one change to a copy of the config and replaces the file with it. The volume's mutex is
- * held. */
-static enum graft_rc change(struct graft_volume *volume, const char *name, const char *value,
-                            const char *remote_url, struct graft_err *err)
+struct change {
+    const char *name, *value; /* of a setting; no name: none */
+    const char *remote_url;   /* NULL: as it is */
+};
+
+static enum graft_rc apply(void *arg, struct graft_config *config)
 {
-    struct graft_config changed;
-    graft_config_init(&changed, volume->env->alloc);
-    enum graft_rc rc = graft_config_clone(graft_store_config(volume->store), &changed);
-    if (rc == GRAFT_OK && name != NULL)
-        rc = graft_config_set(&changed, name, value);
-    if (rc == GRAFT_OK && remote_url != NULL)
-        rc = graft_config_set_remote_url(&changed, remote_url);
-    if (rc != GRAFT_OK)
-        (void)graft_err_set(err, rc, "changing the settings of %s: %s", volume->directory,
-                            graft_rc_text(rc));
-    else
-        rc = graft_store_configure(volume->store, &changed, err);
-    graft_config_deinit(&changed);
-    return rc;
+    const struct change *change = arg;
+    if (change->name != NULL)
+        GRAFT_TRY(graft_config_set(config, change->name, change->value));
+    if (change->remote_url != NULL)
+        GRAFT_TRY(graft_config_set_remote_url(config, change->remote_url));
+    return GRAFT_OK;
 }
 
 enum graft_rc graft_setting_set(struct graft_volume *volume, const char *name, const char *value,
                                 struct graft_err *err)
 {
+    struct change change = {.name = name, .value = value};
     graft_mutex_lock(volume->mutex);
     const char *old = graft_config_get(graft_store_config(volume->store), name);
     enum graft_rc rc = GRAFT_OK;
     if (old == NULL || value == NULL || strcmp(old, value) != 0)
-        rc = change(volume, name, value, NULL, err);
+        rc = graft_store_edit_config(volume->store, apply, &change, err);
     graft_mutex_unlock(volume->mutex);
     return rc;
 }
@@ -82,7 +77,8 @@ static enum graft_rc bind_remote(struct graft_volume *volume, const char *url,
             volume->directory, bound);
     struct graft_remote *remote = NULL;
     GRAFT_TRY(graft_remote_open(volume->env, url, &remote, err));
-    enum graft_rc rc = change(volume, NULL, NULL, url, err);
+    struct change change = {.remote_url = url};
+    enum graft_rc rc = graft_store_edit_config(volume->store, apply, &change, err);
     if (rc != GRAFT_OK) {
         graft_remote_close(remote);
         return rc;

@@ -165,6 +165,31 @@ enum graft_rc graft_store_create(struct graft_env *env, const char *directory,
 
 /* ---- Changing ---- */
 
+static enum graft_rc clone_config(struct graft_store *store, struct graft_config *out,
+                                  struct graft_err *err)
+{
+    struct graft_buf bytes;
+    graft_buf_init(&bytes, store->env->alloc);
+    enum graft_rc rc = graft_config_encode(&store->config, &bytes);
+    if (rc == GRAFT_OK)
+        rc = graft_config_decode(out, bytes.bytes, bytes.size, err);
+    else
+        graft_err_set(err, rc, "config of %s: %s", store->directory, graft_rc_text(rc));
+    graft_buf_deinit(&bytes);
+    return rc;
+}
+
+/* Behind the door: two processes that replace it at a time would mix their bytes. */
+static enum graft_rc replace_config(struct graft_store *store, const struct graft_config *config,
+                                    struct graft_err *err)
+{
+    GRAFT_TRY(graft_store_write_config(store, config, err));
+    GRAFT_TRY(graft_store_copy_config(store, config, err));
+    graft_store_announce_limit(store);
+    graft_recency_open(store);
+    return GRAFT_OK;
+}
+
 static enum graft_rc never_committed(struct graft_store *store, struct graft_err *err)
 {
     if (graft_header_load(store, GRAFT_W_HEAD) == 0)
@@ -189,14 +214,10 @@ static enum graft_rc make_anew(struct graft_store *store, struct graft_err *err)
 static enum graft_rc become(struct graft_store *store, const struct graft_config *config,
                             struct graft_err *err)
 {
-    struct graft_buf bytes;
     struct graft_config before;
-    graft_buf_init(&bytes, store->env->alloc);
     graft_config_init(&before, store->env->alloc);
     GRAFT_REACHABLE("an empty replica became the volume that its remote holds");
-    enum graft_rc rc = graft_config_encode(&store->config, &bytes);
-    if (rc == GRAFT_OK)
-        rc = graft_config_decode(&before, bytes.bytes, bytes.size, err);
+    enum graft_rc rc = clone_config(store, &before, err);
     bool begun = rc == GRAFT_OK;
     if (rc == GRAFT_OK)
         rc = graft_store_write_config(store, config, err);
@@ -206,7 +227,8 @@ static enum graft_rc become(struct graft_store *store, const struct graft_config
         rc = graft_store_format(store, err);
     if (rc == GRAFT_OK)
         rc = graft_store_recover(store, err);
-    store->half_changed = false;
+    if (rc == GRAFT_OK)
+        store->half_changed = false;
     if (rc != GRAFT_OK && begun) {
         struct graft_err why = {0};
         enum graft_rc undone = graft_store_copy_config(store, &before, &why);
@@ -217,7 +239,6 @@ static enum graft_rc become(struct graft_store *store, const struct graft_config
             graft_log_write(store->env->log, GRAFT_LOG_ERROR, "%s: %s", store->directory, why.text);
     }
     graft_config_deinit(&before);
-    graft_buf_deinit(&bytes);
     return rc;
 }
 
@@ -281,11 +302,38 @@ enum graft_rc graft_store_configure(struct graft_store *store, const struct graf
         GRAFT_TRY(never_committed(store, err));
         return change_volume(store, config, err);
     }
-    GRAFT_TRY(graft_store_write_config(store, config, err));
-    GRAFT_TRY(graft_store_copy_config(store, config, err));
-    graft_store_announce_limit(store);
-    graft_recency_open(store);
-    return GRAFT_OK;
+    GRAFT_TRY(graft_store_wait_lock(store, GRAFT_LOCK_DOOR, DOOR_WAIT_MS, err));
+    enum graft_rc rc = replace_config(store, config, err);
+    graft_lock_release(store->locks, GRAFT_LOCK_DOOR);
+    return rc;
+}
+
+/* Behind the door. */
+static enum graft_rc edit_config(struct graft_store *store, graft_config_edit_fn *edit, void *arg,
+                                 struct graft_err *err)
+{
+    struct graft_config changed;
+    graft_config_init(&changed, store->env->alloc);
+    enum graft_rc rc = graft_store_read_config(store, &changed, err);
+    /* A change of volume that failed halfway is not to be completed here. */
+    if (rc == GRAFT_OK && !graft_volume_id_equal(&changed.volume, &store->config.volume))
+        rc = clone_config(store, &changed, err);
+    if (rc == GRAFT_OK && (rc = edit(arg, &changed)) != GRAFT_OK)
+        graft_err_set(err, rc, "changing the settings of %s: %s", store->directory,
+                      graft_rc_text(rc));
+    if (rc == GRAFT_OK)
+        rc = replace_config(store, &changed, err);
+    graft_config_deinit(&changed);
+    return rc;
+}
+
+enum graft_rc graft_store_edit_config(struct graft_store *store, graft_config_edit_fn *edit,
+                                      void *arg, struct graft_err *err)
+{
+    GRAFT_TRY(graft_store_wait_lock(store, GRAFT_LOCK_DOOR, DOOR_WAIT_MS, err));
+    enum graft_rc rc = edit_config(store, edit, arg, err);
+    graft_lock_release(store->locks, GRAFT_LOCK_DOOR);
+    return rc;
 }
 
 enum graft_rc graft_store_write_page_bytes(struct graft_store_session *session, uint32_t page_bytes,
@@ -300,8 +348,10 @@ enum graft_rc graft_store_write_page_bytes(struct graft_store_session *session, 
         return GRAFT_OK;
     GRAFT_TRY(never_committed(store, err));
     uint32_t before = store->config.page_bytes;
+    GRAFT_TRY(graft_store_wait_lock(store, GRAFT_LOCK_DOOR, DOOR_WAIT_MS, err));
     store->config.page_bytes = page_bytes;
     enum graft_rc rc = graft_store_write_config(store, &store->config, err);
+    graft_lock_release(store->locks, GRAFT_LOCK_DOOR);
     if (rc != GRAFT_OK) {
         store->config.page_bytes = before;
         return rc;

@@ -528,6 +528,9 @@ GRAFT_MUST_USE enum graft_rc graft_store_wait_lock(struct graft_store *store,
 GRAFT_MUST_USE enum graft_rc graft_store_copy_config(struct graft_store *store,
                                                      const struct graft_config *config,
                                                      struct graft_err *err);
+/* Reads the config file; `out` is initialised. Behind the door. */
+GRAFT_MUST_USE enum graft_rc
+graft_store_read_config(struct graft_store *store, struct graft_config *out, struct graft_err *err);
 /* Tells all processes the config's cache limit. */
 void graft_store_announce_limit(struct graft_store *store);
 /* Replaces the config file. */

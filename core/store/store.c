@@ -139,21 +139,19 @@ static uint64_t seed_of(const struct graft_config *config)
 }
 
 static enum graft_rc decode_config(struct graft_store *store, const uint8_t *bytes, size_t size,
-                                   struct graft_err *err)
+                                   struct graft_config *out, struct graft_err *err)
 {
-    enum graft_rc rc = graft_config_decode(&store->config, bytes, size, err);
+    enum graft_rc rc = graft_config_decode(out, bytes, size, err);
     if (rc == GRAFT_ECORRUPT)
         return graft_err_wrap(err, rc,
                               "%s/config is damaged; restore it from a copy, or clone "
                               "the remote again",
                               store->directory);
-    if (rc != GRAFT_OK)
-        return graft_err_wrap(err, rc, "%s/config", store->directory);
-    store->volume_seed = seed_of(&store->config);
-    return GRAFT_OK;
+    return rc == GRAFT_OK ? rc : graft_err_wrap(err, rc, "%s/config", store->directory);
 }
 
-static enum graft_rc read_config(struct graft_store *store, struct graft_err *err)
+enum graft_rc graft_store_read_config(struct graft_store *store, struct graft_config *out,
+                                      struct graft_err *err)
 {
     char path[GRAFT_PATH_BYTES_MAX];
     uint8_t *bytes = NULL;
@@ -166,7 +164,7 @@ static enum graft_rc read_config(struct graft_store *store, struct graft_err *er
     if (rc == GRAFT_ELIMIT)
         return graft_err_set(err, GRAFT_ECORRUPT, "%s is damaged; restore it from a copy", path);
     GRAFT_TRY(rc);
-    rc = decode_config(store, bytes, size, err);
+    rc = decode_config(store, bytes, size, out, err);
     graft_free(store->env->alloc, bytes);
     return rc;
 }
@@ -178,9 +176,11 @@ enum graft_rc graft_store_copy_config(struct graft_store *store, const struct gr
     graft_buf_init(&bytes, store->env->alloc);
     enum graft_rc rc = graft_config_encode(config, &bytes);
     if (rc == GRAFT_OK)
-        rc = decode_config(store, bytes.bytes, bytes.size, err);
+        rc = decode_config(store, bytes.bytes, bytes.size, &store->config, err);
     else
         graft_err_set(err, rc, "config of %s: %s", store->directory, graft_rc_text(rc));
+    if (rc == GRAFT_OK)
+        store->volume_seed = seed_of(&store->config);
     graft_buf_deinit(&bytes);
     return rc;
 }
@@ -258,7 +258,8 @@ static enum graft_rc open_inside(struct graft_store *store, struct graft_err *er
     GRAFT_SOMETIMES(shared, "a directory was opened that others have open");
     if (!first && !shared)
         return graft_err_set(err, GRAFT_EBUSY, "%s: another process changes it", store->directory);
-    GRAFT_TRY(read_config(store, err));
+    GRAFT_TRY(graft_store_read_config(store, &store->config, err));
+    store->volume_seed = seed_of(&store->config);
     GRAFT_TRY(graft_store_open_files(store, false, err));
     if (!first)
         return graft_table_check_identity(store, err);

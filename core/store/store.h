@@ -52,6 +52,13 @@ const struct graft_config *graft_store_config(struct graft_store *store);
 GRAFT_MUST_USE enum graft_rc graft_store_configure(struct graft_store *store,
                                                    const struct graft_config *config,
                                                    struct graft_err *err);
+/* Changes a copy of it. */
+typedef enum graft_rc graft_config_edit_fn(void *arg, struct graft_config *config);
+/* Applies `edit` to the config as it is on the disk now (another process may have changed it since
+ * this one read it), and replaces that, while no other process does. Not for the volume. */
+GRAFT_MUST_USE enum graft_rc graft_store_edit_config(struct graft_store *store,
+                                                     graft_config_edit_fn *edit, void *arg,
+                                                     struct graft_err *err);
 uint32_t graft_store_page_bytes(struct graft_store *store);
 /* The LSN of the newest published commit; 0 when there never was one. One atomic load. */
 uint64_t graft_store_newest_lsn(struct graft_store *store);

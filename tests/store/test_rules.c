@@ -546,6 +546,29 @@ Test(rules, an_empty_store_can_become_another_volume)
     kit_deinit(&kit);
 }
 
+static enum graft_rc set_setting(void *arg, struct graft_config *config)
+{
+    const char *const *pair = arg;
+    return graft_config_set(config, pair[0], pair[1]);
+}
+
+Test(rules, settings_that_two_processes_change_both_stay)
+{
+    static const char *const first[] = {"one", "1"}, *const second[] = {"two", "2"};
+    struct kit kit;
+    kit_init(&kit, NULL);
+    struct graft_store *other = NULL;
+    expect_ok(graft_store_open(kit.env, kit.path, &other, &kit.err), &kit.err);
+    expect_ok(graft_store_edit_config(kit.store, set_setting, (void *)first, &kit.err), &kit.err);
+    expect_ok(graft_store_edit_config(other, set_setting, (void *)second, &kit.err), &kit.err);
+    cr_assert_str_eq(graft_config_get(graft_store_config(other), "one"), "1");
+    graft_store_close(other);
+    kit_reopen(&kit);
+    cr_assert_str_eq(graft_config_get(graft_store_config(kit.store), "one"), "1");
+    cr_assert_str_eq(graft_config_get(graft_store_config(kit.store), "two"), "2");
+    kit_deinit(&kit);
+}
+
 Test(rules, an_open_after_a_crash_completes_a_change_of_volume)
 {
     struct kit kit;
