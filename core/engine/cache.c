@@ -48,8 +48,8 @@ enum graft_rc graft_cache_limit_parse(const char *text, uint64_t *bytes, struct 
     return GRAFT_OK;
 }
 
-enum graft_rc graft_cache_limit_set(struct graft_volume *volume, const char *text,
-                                    struct graft_err *err)
+enum graft_rc graft_cache_limit_remember(struct graft_volume *volume, const char *text,
+                                         struct graft_err *err)
 {
     uint64_t bytes = 0;
     char number[24];
@@ -57,6 +57,13 @@ enum graft_rc graft_cache_limit_set(struct graft_volume *volume, const char *tex
     (void)snprintf(number, sizeof number, "%llu", (unsigned long long)bytes);
     GRAFT_TRY(graft_setting_set(volume, GRAFT_CACHE_LIMIT_SETTING, bytes > 0 ? number : NULL, err));
     volume->cache.next_look = 0;
+    return GRAFT_OK;
+}
+
+enum graft_rc graft_cache_limit_set(struct graft_volume *volume, const char *text,
+                                    struct graft_err *err)
+{
+    GRAFT_TRY(graft_cache_limit_remember(volume, text, err));
     graft_cache_keep(volume);
     return GRAFT_OK;
 }
@@ -173,14 +180,17 @@ static enum graft_rc keep(struct graft_volume *volume, uint64_t limit, struct gr
     uint64_t space = 0, pages = growth(volume);
     cache->next_look = pages + step(volume, limit);
     GRAFT_TRY(graft_store_sync_state(volume->store, &state, err));
+    /* Also what was just written, which can only go once it is in the image. */
+    bool odd = GRAFT_BUGGIFY("cache: all that may go is given up though there is room");
+    if (odd)
+        GRAFT_TRY(graft_store_fold(volume->store, err));
     GRAFT_TRY(graft_store_image_space(volume->store, &space, err));
-    bool odd = GRAFT_BUGGIFY("cache: pages are given up though there is room");
     if (space <= high_mark(limit) && !odd)
         return GRAFT_OK;
     struct graft_store_sweep *sweep = graft_malloc(volume->env->alloc, sizeof *sweep);
     if (sweep == NULL)
         return graft_err_set(err, GRAFT_ENOMEM, "out of memory");
-    enum graft_rc rc = give_up(volume, sweep, odd ? space / 2 : low_mark(limit), &space, err);
+    enum graft_rc rc = give_up(volume, sweep, odd ? 0 : low_mark(limit), &space, err);
     graft_free(volume->env->alloc, sweep);
     /* Where too little may go, looking again at each step would be in vain: not before the image is
      * larger by an eighth, or something was pushed or pulled. */
@@ -209,7 +219,7 @@ static bool is_due(struct graft_volume *volume)
     struct graft_cache *cache = &volume->cache;
     struct graft_sync_state state;
     struct graft_err ignored = {0};
-    if (growth(volume) >= cache->next_look)
+    if (growth(volume) >= cache->next_look || GRAFT_BUGGIFY("cache: its space is looked at early"))
         return true;
     return cache->stuck_at != 0 &&
            graft_store_sync_state(volume->store, &state, &ignored) == GRAFT_OK &&

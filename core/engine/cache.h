@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/codes.h"
 #include "env/task.h"
 
 struct graft_volume;
@@ -22,6 +23,9 @@ struct graft_cache {
 
 GRAFT_MUST_USE enum graft_rc graft_cache_init(struct graft_volume *volume);
 void graft_cache_deinit(struct graft_volume *volume);
+/* graft_cache_limit_set without giving up anything yet. */
+GRAFT_MUST_USE enum graft_rc graft_cache_limit_remember(struct graft_volume *volume,
+                                                        const char *text, struct graft_err *err);
 /* Gives pages up when the image has come near the limit. Costs two loads when there is none, and
  * looks at the disk only now and then. Failures are logged. Called without a lock, by whoever put
  * pages into the image or made some the remote's. */

@@ -197,7 +197,7 @@ static enum graft_rc agree(struct graft_volume *volume, const struct graft_volum
     if (options->page_bytes != 0 && !decided)
         GRAFT_TRY(graft_setting_set(volume, PAGE_SIZE_CHOSEN, "1", err));
     if (options->cache_limit != NULL)
-        GRAFT_TRY(graft_cache_limit_set(volume, options->cache_limit, err));
+        GRAFT_TRY(graft_cache_limit_remember(volume, options->cache_limit, err));
     if (options->remote_url == NULL || options->remote_url[0] == '\0')
         return GRAFT_OK;
     return graft_set_remote(volume, options->remote_url, err);
