@@ -11,6 +11,7 @@
 #include "workloads/workload.h"
 
 #define CASE_STREAM 0x20000U
+#define CACHE_STREAM 0x20001U /* its own, so that older seeds stay as they were but for it */
 #define TRANSACTIONS 100U
 
 static const char *const remotes[SIM_REMOTE_COUNT] = {"file", "s3"};
@@ -22,6 +23,17 @@ static const char *draw_workload(struct sim_rng *rng)
         count++;
     GRAFT_ASSERT(count > 0);
     return workloads[sim_rng_below(rng, count)]->name;
+}
+
+/* A third of the seeds has one, most of these less than the volume takes. */
+static uint32_t draw_cache_limit(uint64_t seed)
+{
+    static const uint32_t limits[] = {65536, 65536, 98304, 131072, 262144};
+    struct sim_rng rng;
+    sim_rng_init(&rng, seed, CACHE_STREAM);
+    if (sim_rng_below(&rng, 3) != 0)
+        return 0;
+    return limits[sim_rng_below(&rng, sizeof limits / sizeof *limits)];
 }
 
 void sim_case_draw(struct sim_case *out, uint64_t seed, const char *workload)
@@ -38,6 +50,7 @@ void sim_case_draw(struct sim_case *out, uint64_t seed, const char *workload)
     out->processes = 1 + (uint32_t)(sim_rng_below(&rng, 3) == 0);
     out->page_bytes = page_bytes[sim_rng_below(&rng, sizeof page_bytes / sizeof *page_bytes)];
     out->seconds = (uint32_t)sim_rng_between(&rng, 25, 50);
+    out->cache_limit = draw_cache_limit(seed);
     sim_plan_draw(&out->plan, seed);
 }
 
@@ -45,13 +58,13 @@ void sim_case_print(const struct sim_case *self, char out[SIM_CASE_TEXT_BYTES])
 {
     char plan[SIM_PLAN_TEXT_BYTES];
     sim_plan_print(&self->plan, plan);
-    int used =
-        snprintf(out, SIM_CASE_TEXT_BYTES,
-                 "setup seed=%" PRIu64 " workload=%s remote=%s machines=%u replicas=%u "
-                 "processes=%u page_bytes=%u seconds=%u transactions=%u\n"
-                 "plan %s\n",
-                 self->seed, self->workload, remotes[self->remote], self->machines, self->replicas,
-                 self->processes, self->page_bytes, self->seconds, self->transactions, plan);
+    int used = snprintf(out, SIM_CASE_TEXT_BYTES,
+                        "setup seed=%" PRIu64 " workload=%s remote=%s machines=%u replicas=%u "
+                        "processes=%u page_bytes=%u cache_limit=%u seconds=%u transactions=%u\n"
+                        "plan %s\n",
+                        self->seed, self->workload, remotes[self->remote], self->machines,
+                        self->replicas, self->processes, self->page_bytes, self->cache_limit,
+                        self->seconds, self->transactions, plan);
     GRAFT_ASSERT(used > 0 && (size_t)used < SIM_CASE_TEXT_BYTES);
 }
 
@@ -77,6 +90,7 @@ static bool parse_count(struct sim_case *self, const char *name, const char *val
         {"replicas", &self->replicas, 1, SIM_REPLICAS_MAX},
         {"processes", &self->processes, 1, SIM_PROCESSES_MAX},
         {"page_bytes", &self->page_bytes, 512, 65536},
+        {"cache_limit", &self->cache_limit, 0, UINT32_MAX},
         {"seconds", &self->seconds, 1, 1000000},
         {"transactions", &self->transactions, 1, 1000000},
     };

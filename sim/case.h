@@ -33,6 +33,7 @@ struct sim_case {
     uint32_t replicas;
     uint32_t processes; /* on each replica */
     uint32_t page_bytes;
+    uint32_t cache_limit;  /* bytes that an image may take; 0 = any */
     uint32_t seconds;      /* simulated, that clients work under faults */
     uint32_t transactions; /* clients go on until so many were committed, up to ten times as long */
     struct sim_plan plan;

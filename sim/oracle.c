@@ -149,8 +149,10 @@ void oracle_session_opened(struct sim_oracle *oracle, struct graft_store *store,
         oracle_table_set(&oracle->sessions, session, known);
     }
     struct oracle_changes changes = known->changes;
-    *known = (struct oracle_session){
-        .store = store, .replica = oracle_replica_of_store(oracle, store), .changes = changes};
+    *known = (struct oracle_session){.store = store,
+                                     .process = sim_process_current(),
+                                     .replica = oracle_replica_of_store(oracle, store),
+                                     .changes = changes};
 }
 
 /* ---- Mercy ---- */

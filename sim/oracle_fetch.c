@@ -12,7 +12,8 @@
  *   version of the remote to be fetched again;
  * - a reset gave it up: of what was pushed from here, with what was not, all that the base of the
  *   log's half sums up, should it have been begun while the push was under way;
- * - the page was found rotten and given up, or could not be (graft_store_forget);
+ * - the page was found rotten and given up, or could not be (graft_store_forget), or was chosen to
+ * be given up to a cache limit (graft_store_evict), whether it then was or not;
  * - a sync lied: then the disk keeps what it likes;
  *
  * or the read had begun before the page was held: processes do not share fetches, tasks of one do.
@@ -94,6 +95,70 @@ static bool was_pushed(struct sim_oracle *oracle, struct oracle_replica *replica
     return held != NULL && object != NULL && object->replica == replica &&
            held->changed <= object->local_serial && held->forgotten <= object->local_serial &&
            replica->reset_serial <= object->local_serial && !oracle_forgives_loss(oracle);
+}
+
+/* ---- Pages that are given up to a cache limit ---- */
+
+/* Also after it, as others may have looked for, and put back, what went meanwhile. */
+static void forget_swept(struct sim_oracle *oracle, struct graft_store *store,
+                         const struct graft_store_sweep *sweep)
+{
+    for (uint32_t i = 0; i < sweep->count; i++)
+        oracle_page_forgotten(oracle, store, sweep->pages[i]);
+}
+
+static uint64_t remote_lsn_of(struct graft_store *store)
+{
+    struct graft_sync_state state;
+    return graft_store_sync_state(store, &state, NULL) == GRAFT_OK ? state.remote_lsn : 0;
+}
+
+void oracle_evict_starts(struct sim_oracle *oracle, struct graft_store *store,
+                         const struct graft_store_sweep *sweep, struct oracle_eviction *out)
+{
+    forget_swept(oracle, store, sweep);
+    *out = (struct oracle_eviction){.remote_lsn = remote_lsn_of(store)};
+    for (uint32_t i = 0; i < sweep->count; i++) {
+        if (graft_store_page_state(store, sweep->pages[i]) == GRAFT_STORE_HELD)
+            out->held[i / 8] |= (uint8_t)(1U << i % 8);
+    }
+}
+
+/* Clients' sessions only: those that sync move on by themselves. */
+static void check_readers(struct sim_oracle *oracle, const struct oracle_replica *replica,
+                          const struct oracle_volume *volume, uint32_t page)
+{
+    for (uint32_t i = 0; i < oracle->sessions.capacity; i++) {
+        const struct oracle_session *session = oracle->sessions.values[i];
+        if (session == NULL || session->replica != replica || !session->is_public ||
+            !session->pinned || !sim_process_is_running(session->process) ||
+            page > session->snapshot.page_count)
+            continue;
+        const struct oracle_object *object = oracle_volume_at(volume, session->snapshot.remote_lsn);
+        if (object != NULL && !oracle_truths_may_agree(session->truth, object->truth, page))
+            oracle_violation(
+                oracle, replica,
+                "page given up: page %u is missing for a snapshot at LSN %llu, and its "
+                "remote commit %llu has another",
+                page, LLU(session->snapshot.lsn), LLU(session->snapshot.remote_lsn));
+    }
+}
+
+/* What was held is missing, and no pull or reset made it so. */
+void oracle_evicted(struct sim_oracle *oracle, struct graft_store *store,
+                    const struct graft_store_sweep *sweep, const struct oracle_eviction *before)
+{
+    struct oracle_replica *replica = oracle_replica_of_store(oracle, store);
+    const struct oracle_volume *volume =
+        oracle_volume_of(oracle, &graft_store_config(store)->volume);
+    forget_swept(oracle, store, sweep);
+    for (uint32_t i = 0; i < sweep->count && replica != NULL && !oracle_forgives_loss(oracle);
+         i++) {
+        bool held = (before->held[i / 8] >> i % 8 & 1) != 0;
+        if (held && graft_store_page_state(store, sweep->pages[i]) == GRAFT_STORE_MISSING &&
+            remote_lsn_of(store) == before->remote_lsn)
+            check_readers(oracle, replica, volume, sweep->pages[i]);
+    }
 }
 
 /* ---- A reader asks ---- */

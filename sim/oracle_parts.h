@@ -70,6 +70,9 @@ bool oracle_truth_has_page(struct oracle_truth *truth, uint32_t page, const void
 /* Whether a candidate has this content there, or nothing that was written. */
 bool oracle_truth_may_have(const struct oracle_truth *truth, uint32_t page, uint64_t hash);
 bool oracle_truth_is_certain(const struct oracle_truth *truth);
+/* Whether both may have the same content there. */
+bool oracle_truths_may_agree(const struct oracle_truth *a, const struct oracle_truth *b,
+                             uint32_t page);
 
 void oracle_changes_begin(struct oracle_changes *changes, uint32_t page_count);
 void oracle_changes_write(struct oracle_changes *changes, uint32_t page, uint64_t hash);
@@ -141,6 +144,7 @@ struct oracle_replica {
 /* A session of the store, the public ones among them. */
 struct oracle_session {
     struct graft_store *store;
+    struct sim_process *process;
     struct oracle_replica *replica;
     bool is_public; /* else it syncs */
     bool pinned;
@@ -263,6 +267,17 @@ void oracle_page_changed(struct oracle_replica *replica, uint32_t page, uint64_t
 void oracle_page_held(struct oracle_replica *replica, uint32_t page, uint64_t version_lsn,
                       uint64_t serial);
 void oracle_page_forgotten(struct sim_oracle *oracle, struct graft_store *store, uint32_t page);
+/* What a store holds of the pages that are about to be given up to a cache limit. */
+struct oracle_eviction {
+    uint64_t remote_lsn;
+    uint8_t held[GRAFT_SWEEP_PAGES_MAX / 8]; /* a bit for each page of the sweep */
+};
+
+void oracle_evict_starts(struct sim_oracle *oracle, struct graft_store *store,
+                         const struct graft_store_sweep *sweep, struct oracle_eviction *out);
+/* Whoever has a snapshot pinned and finds one missing will be given what it had. */
+void oracle_evicted(struct sim_oracle *oracle, struct graft_store *store,
+                    const struct graft_store_sweep *sweep, const struct oracle_eviction *before);
 void oracle_fetch_starts(struct sim_oracle *oracle, struct graft_session *session,
                          const struct graft_view *view, uint32_t page);
 void oracle_hydrate_starts(struct sim_oracle *oracle);

@@ -255,6 +255,17 @@ bool oracle_truth_may_have(const struct oracle_truth *truth, uint32_t page, uint
     return false;
 }
 
+bool oracle_truths_may_agree(const struct oracle_truth *a, const struct oracle_truth *b,
+                             uint32_t page)
+{
+    for (uint32_t i = 0; i < a->candidates; i++) {
+        uint64_t hash = oracle_pages_find(&a->pages[i], page);
+        if (is_alive(a, i) && (hash == 0 || oracle_truth_may_have(b, page, hash)))
+            return true;
+    }
+    return false;
+}
+
 /* ---- Changes ---- */
 
 void oracle_changes_begin(struct oracle_changes *changes, uint32_t page_count)

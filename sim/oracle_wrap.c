@@ -364,6 +364,20 @@ WRAP(enum graft_rc, graft_store_install, struct graft_store *store, uint32_t pag
     return rc;
 }
 
+WRAP(enum graft_rc, graft_store_evict, struct graft_store *store,
+     const struct graft_store_sweep *sweep, uint64_t resolved_lsn, uint64_t *evicted,
+     struct graft_err *err)
+{
+    struct sim_oracle *oracle = oracle_current();
+    struct oracle_eviction before;
+    if (oracle != NULL)
+        oracle_evict_starts(oracle, store, sweep, &before);
+    enum graft_rc rc = __real_graft_store_evict(store, sweep, resolved_lsn, evicted, err);
+    if (oracle != NULL)
+        oracle_evicted(oracle, store, sweep, &before);
+    return rc;
+}
+
 WRAP(enum graft_rc, graft_store_forget, struct graft_store *store, uint32_t page, uint64_t lsn,
      struct graft_err *err)
 {

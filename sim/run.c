@@ -166,8 +166,11 @@ static void name_database(struct slot *slot)
     char clone[16] = "";
     if (slot->generation > 0)
         (void)snprintf(clone, sizeof clone, ".%u", slot->generation);
-    (void)snprintf(slot->uri, sizeof slot->uri, "file:/replica%u%s.graft?page_size=%u&remote=%s",
-                   slot->replica, clone, what->page_bytes,
+    char limit[32] = "";
+    if (what->cache_limit > 0)
+        (void)snprintf(limit, sizeof limit, "&cache_limit=%u", what->cache_limit);
+    (void)snprintf(slot->uri, sizeof slot->uri, "file:/replica%u%s.graft?page_size=%u%s&remote=%s",
+                   slot->replica, clone, what->page_bytes, limit,
                    what->remote == SIM_REMOTE_FILE
                        ? "file:///share/repo/app"
                        : "s3://bucket/repo/app%3Fendpoint=http://s3.sim");

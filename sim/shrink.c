@@ -99,6 +99,9 @@ static bool shrink_setup(struct shrinking *self)
     any = lower(self, machines, 1, "fewer machines") || any;
     any = lower(self, processes, 1, "fewer processes") || any;
     struct sim_case candidate = *self->best;
+    candidate.cache_limit = 0;
+    any = try(self, &candidate, "no cache limit") || any;
+    candidate = *self->best;
     candidate.page_bytes = 4096;
     return try(self, &candidate, "ordinary pages") || any;
 }

@@ -179,7 +179,7 @@ static int one_thing(struct life *life)
     if (draw < 88)
         return workload_integrity(session);
     if (draw < 91)
-        return workload_exec(session, "PRAGMA graft_hydrate");
+        return workload_hydrate(session);
     if (draw < 93)
         return look_twice(life);
     if (draw < 95)

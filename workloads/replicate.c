@@ -68,6 +68,16 @@ int workload_reset(struct workload_session *session)
     return rc == SQLITE_OK ? workload_survey(session) : rc;
 }
 
+int workload_hydrate(struct workload_session *session)
+{
+    static const char sql[] = "PRAGMA graft_hydrate";
+    int rc = sqlite3_exec(session->db, sql, NULL, NULL, NULL);
+    bool too_large = (rc & 0xff) == SQLITE_ERROR &&
+                     strstr(sqlite3_errmsg(session->db), "graft_cache_limit") != NULL;
+    GRAFT_SOMETIMES(too_large, "a client finds that a volume does not fit its cache limit");
+    return too_large ? SQLITE_OK : workload_judge(session, rc, sql);
+}
+
 int workload_survey(struct workload_session *session)
 {
     struct workload_client *client = session->client;

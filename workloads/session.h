@@ -89,6 +89,8 @@ int workload_push(struct workload_session *session);
 int workload_pull(struct workload_session *session);
 /* Drops what was not pushed, then surveys. */
 int workload_reset(struct workload_session *session);
+/* Fetches all; that there is a cache limit which all does not fit is no failure. */
+int workload_hydrate(struct workload_session *session);
 /* Enters in the history which transactions the database holds. */
 int workload_survey(struct workload_session *session);
 /* Pushes, or gives up what cannot be pushed; then pulls. */
