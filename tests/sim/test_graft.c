@@ -289,7 +289,10 @@ static void read_short_range(struct sim_process *process, void *arg)
 
 Test(sim_graft, a_short_range_over_a_metered_link_wastes_little)
 {
-    for (uint64_t seed = 1; seed <= 20; seed++) {
+    /* On the average: one seed in fifty brings half as much again, whichever it is. */
+    const uint64_t seeds = 20;
+    long pages = 0;
+    for (uint64_t seed = 1; seed <= seeds; seed++) {
         char answer[64];
         scene_begin(&scene, seed);
         struct sim_machine *nas = sim_machine_new(scene.world, "nas");
@@ -299,9 +302,9 @@ Test(sim_graft, a_short_range_over_a_metered_link_wastes_little)
         scene_run(&scene, push_rows, NULL);
         (void)sim_process_start(other, "reader", read_short_range, answer);
         scene_expect(&scene, SIM_FINISHED);
-        cr_assert_leq(atol(answer), 16 + 1000 * 110 / 4096 * 3, "seed %lu: %s pages",
-                      (unsigned long)seed, answer);
+        pages += atol(answer);
         scene_end(&scene);
     }
+    cr_assert_leq(pages, (long)seeds * (16 + 1000 * 110 / 4096 * 2), "%ld pages", pages);
     scene_begin(&scene, 1);
 }
