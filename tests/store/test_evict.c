@@ -305,7 +305,7 @@ Test(evict, small_pages_give_a_block_back_when_the_last_one_in_it_went)
     kit_deinit(&kit);
 }
 
-Test(evict, pages_that_a_pull_changed_give_their_space_back_when_the_hand_passes)
+Test(evict, pages_that_a_pull_changed_give_their_space_back_when_they_are_folded)
 {
     struct kit kit;
     struct kit_options options = {.page_bytes = 4096};
@@ -319,12 +319,8 @@ Test(evict, pages_that_a_pull_changed_give_their_space_back_when_the_hand_passes
     graft_store_session_close(session);
     expect_ok(graft_store_fold(kit.store, &kit.err), &kit.err);
     cr_assert(!held(&kit, 5));
-    cr_assert_eq(space(&kit), before);
+    cr_assert_eq(space(&kit), before - 4 * 4096);
     cr_assert_eq(evict(&kit, 16, 1, 1, 2), 1);
-    sweep.first = 1;
-    sweep.count = 0;
-    uint64_t evicted = 0;
-    expect_ok(graft_store_evict(kit.store, &sweep, 2, &evicted, &kit.err), &kit.err);
     cr_assert_eq(space(&kit), before - 5 * 4096);
     kit_expect_now(&kit, 4, 1);
     kit_expect_now(&kit, 9, 1);
