@@ -375,6 +375,22 @@ static void damage(struct sim_process *process, struct sim_file *self)
     }
 }
 
+bool sim_disk_lies(struct sim_process *process, struct sim_inode *inode)
+{
+    struct sim_disk *disk = inode->disk;
+    bool of_another = disk->lied_about != 0 && disk->lied_about != inode->id;
+    if (of_another || !sim_machine_draw(process->machine, SIM_FAULT_disk_sync_lie, inode->id))
+        return false;
+    disk->lied_about = inode->id;
+    return true;
+}
+
+void sim_disk_lie_ends(struct sim_inode *inode)
+{
+    if (inode->disk->lied_about == inode->id)
+        inode->disk->lied_about = 0;
+}
+
 static enum graft_rc sync_file(struct graft_file *file, struct graft_err *err)
 {
     struct sim_file *self = file_of(file);
@@ -390,9 +406,10 @@ static enum graft_rc sync_file(struct graft_file *file, struct graft_err *err)
         self->errors_told = ++inode->sync_errors;
         return fail(self, GRAFT_EIO, "sync", err);
     }
-    if (sim_machine_draw(process->machine, SIM_FAULT_disk_sync_lie, inode->id))
+    if (sim_disk_lies(process, inode))
         return GRAFT_OK;
     sim_trace_event(world, SIM_EVENT_SYNC, inode->id, sim_inode_sync(inode), inode->size);
+    sim_disk_lie_ends(inode);
     /* As Linux does: who had the file open when a sync failed is told, once, at its next one. */
     if (self->errors_told != inode->sync_errors) {
         self->errors_told = inode->sync_errors;
@@ -566,9 +583,10 @@ static enum graft_rc sync_directory(struct graft_disk *disk, const char *path,
     uint64_t id = place.inode->id;
     if (sim_machine_draw(process->machine, SIM_FAULT_disk_sync_error, id))
         return explain(err, GRAFT_EIO, "sync", path);
-    if (sim_machine_draw(process->machine, SIM_FAULT_disk_sync_lie, id))
+    if (sim_disk_lies(process, place.inode))
         return GRAFT_OK;
     sim_trace_event(world, SIM_EVENT_SYNC, id, sim_tree_sync(place.inode), 0);
+    sim_disk_lie_ends(place.inode);
     return GRAFT_OK;
 }
 

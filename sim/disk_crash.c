@@ -260,6 +260,7 @@ void sim_disk_crash(struct sim_disk *disk, bool immune)
     struct mood mood = {.rng = &disk->world->streams[SIM_STREAM_CRASH]};
     if (!immune && !disk->world->faults_off)
         draw_mood(disk, &mood);
+    disk->lied_about = 0;
     uint32_t kept = crash_names(disk, &mood);
     sim_trace_event(disk->world, SIM_EVENT_MACHINE_CRASH, disk->id, kept,
                     (uint64_t)mood.drop | (uint64_t)mood.tear << 1 | (uint64_t)mood.reorder << 2 |

@@ -86,6 +86,7 @@ struct sim_disk {
     struct sim_inode *root;
     struct sim_link inodes;
     struct sim_link changes;
+    uint64_t lied_about; /* the inode whose sync lied since, or 0; see sim_disk_lies */
     uint64_t used_blocks, quota_blocks;
     sim_disk_may_fn *rot_may;
     void *rot_arg;
@@ -189,6 +190,13 @@ enum graft_rc sim_lock_try(struct graft_locks *locks, uint32_t index, bool exclu
                            struct graft_err *err);
 void sim_unlock(struct graft_locks *locks, uint32_t index);
 
+/* Whether the sync of this inode that begins now does nothing and says that it did. One inode at a
+ * time is lied about, until its next whole sync or the crash: no store that keeps a page in one
+ * file and what it is checked by in another can tell that the disk kept what was synced of both
+ * only in part. */
+bool sim_disk_lies(struct sim_process *process, struct sim_inode *inode);
+/* All of the inode is on the disk. */
+void sim_disk_lie_ends(struct sim_inode *inode);
 /* How long a sync of so many pages takes, drawn. */
 uint64_t sim_disk_sync_ns(struct sim_process *process, uint32_t pages, uint64_t subject);
 

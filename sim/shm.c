@@ -156,9 +156,11 @@ static enum graft_rc sync_map(struct graft_map *map, uint64_t offset, uint64_t b
         self->errors_told = ++inode->sync_errors;
         return fail(self, GRAFT_EIO, "sync", err);
     }
-    if (sim_machine_draw(process->machine, SIM_FAULT_disk_sync_lie, inode->id))
+    if (sim_disk_lies(process, inode))
         return GRAFT_OK;
     uint32_t pages = sim_inode_sync_range(inode, offset, end);
+    if (offset == 0 && bytes == 0)
+        sim_disk_lie_ends(inode);
     sim_trace_event(world, SIM_EVENT_MAP_SYNC, inode->id, pages, offset ^ bytes << 20);
     if (self->errors_told != inode->sync_errors) {
         self->errors_told = inode->sync_errors;

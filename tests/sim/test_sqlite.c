@@ -242,7 +242,7 @@ static void judge(struct sim_process *process, void *arg)
 Test(sim_sqlite, is_hurt_by_a_disk_that_lies)
 {
     int hurt = 0;
-    for (uint64_t seed = 1; seed <= 40; seed++) {
+    for (uint64_t seed = 1; seed <= 120; seed++) {
         struct bank bank = {.seed = seed};
         struct verdict verdict = {.bank = &bank};
         sim_rng_init(&bank.rng, seed, 77);
@@ -262,7 +262,7 @@ Test(sim_sqlite, is_hurt_by_a_disk_that_lies)
         hurt += verdict.hurt;
         scene_end(&scene);
     }
-    cr_assert_gt(hurt, 4, "%d of 40", hurt);
+    cr_assert_gt(hurt, 4, "%d of 120", hurt);
     scene_begin(&scene, 1);
 }
 
