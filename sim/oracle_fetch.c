@@ -186,27 +186,32 @@ void oracle_fetch_starts(struct sim_oracle *oracle, struct graft_session *sessio
 
 /* ---- Frames ---- */
 
-static struct oracle_hydration *hydration_of_fiber(struct sim_oracle *oracle)
+/* The hydration of the volume that the running fiber works for, or NULL. */
+static struct oracle_hydration *hydration_here(struct sim_oracle *oracle,
+                                               const struct graft_volume *volume)
 {
-    uint32_t fiber = oracle->world->running->id;
+    const struct sim_fiber *fiber = oracle->world->running;
+    bool helps = strcmp(fiber->name, "graft-hydrate") == 0;
     struct oracle_hydration *at = oracle->hydrations;
-    while (at != NULL && at->fiber != fiber)
+    while (at != NULL &&
+           (at->volume != volume || at->fiber == 0 || (at->fiber != fiber->id && !helps)))
         at = at->next;
     return at;
 }
 
-void oracle_hydrate_starts(struct sim_oracle *oracle)
+void oracle_hydrate_starts(struct sim_oracle *oracle, const struct graft_volume *volume)
 {
     struct oracle_hydration *hydration = oracle_alloc(oracle, sizeof *hydration);
     *hydration = (struct oracle_hydration){.next = oracle->hydrations,
+                                           .volume = volume,
                                            .fiber = oracle->world->running->id,
                                            .serial = ++oracle->serial};
     oracle->hydrations = hydration;
 }
 
-void oracle_hydrate_ends(struct sim_oracle *oracle)
+void oracle_hydrate_ends(struct sim_oracle *oracle, const struct graft_volume *volume)
 {
-    struct oracle_hydration *hydration = hydration_of_fiber(oracle);
+    struct oracle_hydration *hydration = hydration_here(oracle, volume);
     if (hydration != NULL)
         hydration->fiber = 0;
 }
@@ -281,7 +286,7 @@ void oracle_frame_came(struct sim_oracle *oracle, struct graft_volume *volume,
                        uint64_t offset, const struct graft_frame *frame)
 {
     struct oracle_replica *replica = oracle_replica_of_store(oracle, volume->store);
-    const struct oracle_hydration *hydration = hydration_of_fiber(oracle);
+    const struct oracle_hydration *hydration = hydration_here(oracle, volume);
     if (replica == NULL)
         return;
     uint64_t serial = hydration == NULL ? oracle->serial + 1 : hydration->serial;

@@ -246,7 +246,8 @@ void oracle_pushed(struct sim_oracle *oracle, struct oracle_replica *replica,
 
 struct oracle_hydration {
     struct oracle_hydration *next;
-    uint32_t fiber;  /* that hydrates; 0: no more */
+    const struct graft_volume *volume;
+    uint32_t fiber;  /* that hydrates, with others that it starts; 0: no more */
     uint64_t serial; /* when it began */
 };
 
@@ -280,8 +281,8 @@ void oracle_evicted(struct sim_oracle *oracle, struct graft_store *store,
                     const struct graft_store_sweep *sweep, const struct oracle_eviction *before);
 void oracle_fetch_starts(struct sim_oracle *oracle, struct graft_session *session,
                          const struct graft_view *view, uint32_t page);
-void oracle_hydrate_starts(struct sim_oracle *oracle);
-void oracle_hydrate_ends(struct sim_oracle *oracle);
+void oracle_hydrate_starts(struct sim_oracle *oracle, const struct graft_volume *volume);
+void oracle_hydrate_ends(struct sim_oracle *oracle, const struct graft_volume *volume);
 void oracle_frame_came(struct sim_oracle *oracle, struct graft_volume *volume,
                        const struct graft_view *view, const struct graft_object_ref *object,
                        uint64_t offset, const struct graft_frame *frame);

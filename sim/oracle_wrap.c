@@ -333,10 +333,10 @@ WRAP(enum graft_rc, graft_hydrate, struct graft_volume *volume, graft_progress_f
 {
     struct sim_oracle *oracle = oracle_current();
     if (oracle != NULL)
-        oracle_hydrate_starts(oracle);
+        oracle_hydrate_starts(oracle, volume);
     enum graft_rc rc = __real_graft_hydrate(volume, progress, arg, out, err);
     if (oracle != NULL)
-        oracle_hydrate_ends(oracle);
+        oracle_hydrate_ends(oracle, volume);
     return rc;
 }
 

@@ -121,15 +121,6 @@ enum graft_rc graft_pending_load(struct graft_volume *volume, struct graft_pendi
                              "makes the next push start over",
                              path, graft_rc_text(rc));
     }
-    uint64_t newest = graft_store_newest_lsn(volume->store);
-    if (pending.local_lsn > newest) {
-        graft_buf_deinit(&pending.object);
-        return graft_err_set(err, GRAFT_ECORRUPT,
-                             "%s: it pushes local commits up to %llu, which were durable, and the "
-                             "log ends at %llu: the disk has lost some; clone the remote anew",
-                             path, (unsigned long long)pending.local_lsn,
-                             (unsigned long long)newest);
-    }
     *out = pending;
     return GRAFT_OK;
 }

@@ -173,6 +173,8 @@ static enum graft_rc volume_new(struct graft_process *process, const char *direc
         rc = graft_disk_stat(env->disk, directory, &entry, err);
     if (rc == GRAFT_OK)
         rc = open_remote(volume, err);
+    if (rc == GRAFT_OK)
+        rc = graft_sync_forget_lost_push(volume, err);
     if (rc != GRAFT_OK) {
         volume_free(volume);
         return rc;

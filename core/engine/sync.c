@@ -94,6 +94,48 @@ static enum graft_rc settle(struct graft_sync *sync, struct graft_err *err)
     return rc == GRAFT_EDIVERGED ? GRAFT_OK : rc;
 }
 
+/* Loads the pending push first: while it is there, others only add to the log. */
+static enum graft_rc is_push_lost(struct graft_volume *volume, bool *lost, struct graft_err *err)
+{
+    struct graft_pending pending;
+    *lost = false;
+    enum graft_rc rc = graft_pending_load(volume, &pending, err);
+    if (rc == GRAFT_OK) {
+        rc = check_ours(volume, &pending, err);
+        *lost = rc == GRAFT_OK && pending.local_lsn > graft_store_newest_lsn(volume->store);
+        graft_buf_deinit(&pending.object);
+    }
+    bool left = rc == GRAFT_ENOTFOUND || rc == GRAFT_ECORRUPT || rc == GRAFT_EVERSION ||
+                rc == GRAFT_EFOREIGN;
+    return left ? GRAFT_OK : rc;
+}
+
+enum graft_rc graft_sync_forget_lost_push(struct graft_volume *volume, struct graft_err *err)
+{
+    bool lost = false;
+    GRAFT_TRY(is_push_lost(volume, &lost, err));
+    if (!lost)
+        return GRAFT_OK;
+    struct graft_sync sync = {.volume = volume};
+    graft_mutex_lock(volume->sync_mutex);
+    enum graft_rc rc = take_lock(&sync, err);
+    if (rc == GRAFT_OK)
+        rc = is_push_lost(volume, &lost, err);
+    if (rc == GRAFT_OK && lost) {
+        graft_log_write(
+            volume->env->log, GRAFT_LOG_WARN,
+            "%s: the disk has lost commits that were durable, up to one that a push was "
+            "under way with: the push is forgotten, and what landed is for a pull to "
+            "bring",
+            volume->directory);
+        rc = graft_pending_drop(volume, err);
+    }
+    if (sync.locks != NULL)
+        graft_locks_close(sync.locks);
+    graft_mutex_unlock(volume->sync_mutex);
+    return rc;
+}
+
 /* What the sync before was publishing when its process died is completed first: the state would be
  * that of before it, or of a commit that nobody can see yet. */
 static enum graft_rc complete_before(struct graft_sync *sync, struct graft_err *err)

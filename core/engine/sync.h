@@ -28,6 +28,13 @@ GRAFT_MUST_USE enum graft_rc graft_sync_begin(struct graft_sync *sync, struct gr
 enum graft_rc graft_sync_end(struct graft_sync *sync, enum graft_rc rc,
                              const struct graft_err *err);
 
+/* Before anything can be committed here: forgets a pending push of local commits that the log does
+ * not have, as a damaged disk leaves it. New commits will take their LSNs, and would count as
+ * pushed when it is settled; forgotten, what landed of it is a commit like anybody's. One that
+ * cannot be told to be such is left for the next sync to speak of. EBUSY, EIO, ENOMEM. */
+GRAFT_MUST_USE enum graft_rc graft_sync_forget_lost_push(struct graft_volume *volume,
+                                                         struct graft_err *err);
+
 /* Records the new state, waiting a while for a local writer; `state` becomes the sync's. */
 GRAFT_MUST_USE enum graft_rc graft_sync_note(struct graft_sync *sync,
                                              const struct graft_sync_state *state,

@@ -67,7 +67,7 @@ Test(lazy, hydrating_holds_everything_in_few_requests)
     expect_page(&b, 77, 1);
     expect_ok(graft_hydrate(b.volume, NULL, NULL, &result, &world.err), &world.err);
     cr_assert_geq(result.pages, 2996);
-    cr_assert_leq(stat_of(&b, "requests"), 12);
+    cr_assert_leq(stat_of(&b, "requests"), 12, "%d", (int)stat_of(&b, "requests"));
     cr_assert_eq(status_of(&b).pages_held, 3000);
     uint64_t requests = stat_of(&b, "requests");
     for (uint32_t page = 1; page <= 3000; page++)

@@ -1,5 +1,7 @@
 /* Pushes and pulls that fail in the middle: each disk call of theirs fails in turn, and what the
  * next try makes of it. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/fixture.h"
@@ -152,21 +154,26 @@ Test(recover, running_out_of_memory_in_a_push_or_a_pull_loses_nothing)
     cr_assert_eq(b.faults.alloc.live, 0);
 }
 
+/* The answer to the PUT is lost: the directory sync after the rename fails. */
+static void push_into_doubt(struct shaky *shaky)
+{
+    struct graft_sync_result result;
+    uint64_t nth = 1;
+    while (status_of(&shaky->replica).state != GRAFT_STATE_IN_DOUBT) {
+        graft_faults_arm(&shaky->faults.faults, GRAFT_FAULT_SYNC_DIRECTORY, nth++, GRAFT_EIO, true);
+        enum graft_rc rc = graft_push(shaky->replica.volume, &result, &world.err);
+        cr_assert_gt(graft_faults_disarm(&shaky->faults.faults), 0, "never in doubt");
+        cr_assert_neq(rc, GRAFT_OK);
+    }
+}
+
 Test(recover, a_pending_push_of_a_process_that_died_is_settled_by_the_next_verb)
 {
     struct shaky a;
     struct replica b;
-    struct graft_sync_result result;
     shaky_open(&a, "a");
     commit_pages(&a.replica, 1, 8, 2);
-    /* The answer to the PUT is lost: the directory sync after the rename fails. */
-    uint64_t nth = 1;
-    while (status_of(&a.replica).state != GRAFT_STATE_IN_DOUBT) {
-        graft_faults_arm(&a.faults.faults, GRAFT_FAULT_SYNC_DIRECTORY, nth++, GRAFT_EIO, true);
-        enum graft_rc rc = graft_push(a.replica.volume, &result, &world.err);
-        cr_assert_gt(graft_faults_disarm(&a.faults.faults), 0, "never in doubt");
-        cr_assert_neq(rc, GRAFT_OK);
-    }
+    push_into_doubt(&a);
     replica_close(&a.replica);
     shaky_open(&a, "a");
     cr_assert_eq(status_of(&a.replica).state, GRAFT_STATE_IN_DOUBT);
@@ -175,6 +182,43 @@ Test(recover, a_pending_push_of_a_process_that_died_is_settled_by_the_next_verb)
     cr_assert_eq(status_of(&a.replica).remote_lsn, 1);
     replica_open(&b, &world, "b", world.url);
     expect_page(&b, 8, 2);
+    replica_close(&b);
+    replica_close(&a.replica);
+}
+
+/* New commits take the LSNs of those that were lost: they must not count as what was pushed. */
+Test(recover, a_pending_push_of_commits_that_the_log_lost_is_forgotten)
+{
+    struct shaky a;
+    struct replica b;
+    struct graft_sync_result result;
+    char command[2048];
+    shaky_open(&a, "a");
+    commit_pages(&a.replica, 1, 8, 2);
+    replica_close(&a.replica);
+    (void)snprintf(command, sizeof command, "cp -R '%s/a' '%s/lost'", world.dir.path,
+                   world.dir.path);
+    cr_assert_eq(system(command), 0);
+    shaky_open(&a, "a");
+    commit_pages(&a.replica, 1, 1, 4);
+    push_into_doubt(&a);
+    replica_close(&a.replica);
+    (void)snprintf(command, sizeof command, "cp '%s/a/pending' '%s/lost/pending'", world.dir.path,
+                   world.dir.path);
+    cr_assert_eq(system(command), 0);
+
+    shaky_open(&a, "a");
+    (void)pull_ok(&a.replica); /* it has landed, if it had not */
+    replica_close(&a.replica);
+    shaky_open(&a, "lost");
+    cr_assert_neq(status_of(&a.replica).state, GRAFT_STATE_IN_DOUBT);
+    commit_pages(&a.replica, 2, 1, 6);
+    expect_rc(graft_push(a.replica.volume, &result, &world.err), GRAFT_EDIVERGED, &world.err);
+    expect_page(&a.replica, 1, 2);
+    expect_page(&a.replica, 2, 6);
+    replica_open(&b, &world, "b", world.url);
+    expect_page(&b, 1, 4);
+    expect_page(&b, 2, 2);
     replica_close(&b);
     replica_close(&a.replica);
 }
