@@ -13,7 +13,8 @@
  * - a reset gave it up: of what was pushed from here, with what was not, all that the base of the
  *   log's half sums up, should it have been begun while the push was under way;
  * - the page was found rotten and given up, or could not be (graft_store_forget), or was chosen to
- * be given up to a cache limit (graft_store_evict), whether it then was or not;
+ * be given up to a cache limit (graft_store_evict), whether it then was or not, also while somebody
+ * is about it;
  * - a sync lied: then the disk keeps what it likes;
  *
  * or the read had begun before the page was held: processes do not share fetches, tasks of one do.
@@ -72,12 +73,21 @@ void oracle_page_forgotten(struct sim_oracle *oracle, struct graft_store *store,
         held->forgotten = ++oracle->serial;
 }
 
+static bool is_being_given_up(const struct oracle_held *held)
+{
+    for (uint32_t i = 0; i < ORACLE_GIVERS; i++) {
+        if (held->givers[i] != NULL && sim_process_is_running(held->givers[i]))
+            return true;
+    }
+    return false;
+}
+
 /* Whether the replica held this version at `serial`, and nothing was a cause to lose it since. */
 static bool was_held(struct sim_oracle *oracle, struct oracle_replica *replica, uint32_t page,
                      uint64_t version_lsn, uint64_t serial)
 {
     struct oracle_held *held = held_at(replica, page);
-    if (held == NULL || oracle_forgives_loss(oracle))
+    if (held == NULL || oracle_forgives_loss(oracle) || is_being_given_up(held))
         return false;
     uint64_t lost = held->changed > held->forgotten ? held->changed : held->forgotten;
     if (lost < replica->recovery_serial)
@@ -107,6 +117,25 @@ static void forget_swept(struct sim_oracle *oracle, struct graft_store *store,
         oracle_page_forgotten(oracle, store, sweep->pages[i]);
 }
 
+/* The running process begins to give these pages up, or has ended it. */
+static void set_giver(struct sim_oracle *oracle, struct graft_store *store,
+                      const struct graft_store_sweep *sweep, bool begins)
+{
+    struct oracle_replica *replica = oracle_replica_of_store(oracle, store);
+    const struct sim_process *self = sim_process_current();
+    for (uint32_t i = 0; i < sweep->count && replica != NULL; i++) {
+        struct oracle_held *held = held_at(replica, sweep->pages[i]);
+        for (uint32_t at = 0; at < ORACLE_GIVERS && held != NULL; at++) {
+            const struct sim_process **giver = &held->givers[at];
+            bool vacant = *giver == NULL || !sim_process_is_running(*giver);
+            if (begins ? !vacant : *giver != self)
+                continue;
+            *giver = begins ? self : NULL;
+            break;
+        }
+    }
+}
+
 static uint64_t remote_lsn_of(struct graft_store *store)
 {
     struct graft_sync_state state;
@@ -117,6 +146,7 @@ void oracle_evict_starts(struct sim_oracle *oracle, struct graft_store *store,
                          const struct graft_store_sweep *sweep, struct oracle_eviction *out)
 {
     forget_swept(oracle, store, sweep);
+    set_giver(oracle, store, sweep, true);
     *out = (struct oracle_eviction){.remote_lsn = remote_lsn_of(store)};
     for (uint32_t i = 0; i < sweep->count; i++) {
         if (graft_store_page_state(store, sweep->pages[i]) == GRAFT_STORE_HELD)
@@ -152,6 +182,7 @@ void oracle_evicted(struct sim_oracle *oracle, struct graft_store *store,
     const struct oracle_volume *volume =
         oracle_volume_of(oracle, &graft_store_config(store)->volume);
     forget_swept(oracle, store, sweep);
+    set_giver(oracle, store, sweep, false);
     for (uint32_t i = 0; i < sweep->count && replica != NULL && !oracle_forgives_loss(oracle);
          i++) {
         bool held = (before->held[i / 8] >> i % 8 & 1) != 0;

@@ -109,6 +109,8 @@ struct oracle_state {
     bool is_local;
 };
 
+#define ORACLE_GIVERS 4U /* processes of one replica */
+
 /* What a replica has of a page, for oracle_fetch.c. All are serials but the first. */
 struct oracle_held {
     uint64_t version_lsn; /* installed */
@@ -116,6 +118,8 @@ struct oracle_held {
     uint64_t changed; /* by a local commit, or given up as rotten */
     uint64_t forgotten;
     uint64_t delivered_lsn; /* version delivered last */
+    /* Who is about to give it up to a cache limit; NULL, or ended: nobody. */
+    const struct sim_process *givers[ORACLE_GIVERS];
 };
 
 struct oracle_replica {
