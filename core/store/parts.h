@@ -19,7 +19,7 @@ typedef _Atomic uint64_t *graft_words_atomic;
 /* Pages that local commits changed and the remote does not have, as of one moment. */
 struct graft_ahead_cache {
     bool valid;
-    uint64_t lsn, pushed_lsn;
+    uint64_t lsn, pushed_lsn, generation;
     uint64_t commits;
     struct graft_pageset pages;
 };
@@ -549,6 +549,9 @@ GRAFT_MUST_USE enum graft_rc graft_store_adopt(struct graft_store *store, enum g
 
 /* ---- sync.c ---- */
 
+/* The pages that local commits in (pushed_lsn, lsn] changed, and all that the newest half's base
+ * has where that was begun after pushed_lsn, though a push may have taken some since: once the half
+ * before is gone nobody can tell which, and what is given up until then would be missed. */
 GRAFT_MUST_USE enum graft_rc graft_ahead_collect(struct graft_store *store, uint64_t lsn,
                                                  uint64_t pushed_lsn, struct graft_pageset *out,
                                                  uint64_t *commits, struct graft_err *err);

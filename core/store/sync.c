@@ -84,6 +84,7 @@ struct ahead {
     struct graft_pageset *pages;
     uint64_t commits;
     uint32_t limit; /* what an older commit changed above it was cut off by a newer one */
+    const struct graft_log_base *newest; /* the newest half's, until it has been added; or NULL */
 };
 
 static enum graft_rc ahead_pages(struct ahead *self, const struct graft_pageset *pages,
@@ -109,11 +110,20 @@ static enum graft_rc ahead_pages(struct ahead *self, const struct graft_pageset 
                : graft_err_set(err, rc, "pages ahead of the remote: %s", graft_rc_text(rc));
 }
 
+static enum graft_rc ahead_newest(struct ahead *self, struct graft_err *err)
+{
+    const struct graft_log_base *newest = self->newest;
+    self->newest = NULL;
+    return newest == NULL ? GRAFT_OK : ahead_pages(self, &newest->ahead, err);
+}
+
 static enum graft_rc ahead_commit(void *arg, const struct graft_record *record,
                                   const struct graft_commit_payload *payload, bool *stop,
                                   struct graft_err *err)
 {
     struct ahead *self = arg;
+    if (self->newest != NULL && record->lsn <= self->newest->lsn)
+        GRAFT_TRY(ahead_newest(self, err));
     *stop = record->lsn <= self->pushed_lsn;
     if (*stop || record->lsn > self->lsn)
         return GRAFT_OK;
@@ -126,30 +136,66 @@ static enum graft_rc ahead_commit(void *arg, const struct graft_record *record,
     return GRAFT_OK;
 }
 
+/* EBUSY when the half was begun again. */
+static enum graft_rc read_base(struct graft_store *store, unsigned half, uint64_t generation,
+                               struct graft_log_base *base, struct graft_err *err)
+{
+    struct graft_half_header header;
+    enum graft_rc rc = graft_half_read(store, half, &header, base, err);
+    if (graft_half_load(store, half, GRAFT_HALF_GENERATION) != generation ||
+        (rc == GRAFT_OK && header.generation != generation))
+        return graft_err_set(err, GRAFT_EBUSY, "%s: the log moved on", store->directory);
+    return rc;
+}
+
 /* What stood in halves that are gone, from the base of the oldest that is not. */
 static enum graft_rc ahead_base(struct graft_store *store, struct ahead *self,
                                 const struct graft_walk_end *end, struct graft_err *err)
 {
-    struct graft_half_header header;
     struct graft_log_base base;
     graft_log_base_init(&base, store->env->alloc);
-    enum graft_rc rc = graft_half_read(store, end->half, &header, &base, err);
-    if (graft_half_load(store, end->half, GRAFT_HALF_GENERATION) != end->generation ||
-        (rc == GRAFT_OK && header.generation != end->generation)) {
-        rc = graft_err_set(err, GRAFT_EBUSY, "%s: the log moved on", store->directory);
-        goto out;
-    }
-    if (rc != GRAFT_OK)
-        goto out;
-    if (base.lsn > self->pushed_lsn) {
+    enum graft_rc rc = read_base(store, end->half, end->generation, &base, err);
+    if (rc == GRAFT_OK && base.lsn > self->pushed_lsn) {
         uint64_t most = base.lsn - self->pushed_lsn;
         self->commits += base.ahead_commits < most ? base.ahead_commits : most;
         GRAFT_SOMETIMES(base.ahead_commits > 0,
                         "what is ahead of the remote stood in a half's base");
         rc = ahead_pages(self, &base.ahead, err);
     }
-out:
     graft_log_base_deinit(&base);
+    return rc;
+}
+
+static uint64_t newest_generation(struct graft_store *store, unsigned *half)
+{
+    *half = (unsigned)graft_header_load(store, GRAFT_W_HALF);
+    return graft_half_load(store, *half, GRAFT_HALF_GENERATION);
+}
+
+/* EBUSY when the log moved on meanwhile. */
+static enum graft_rc ahead_once(struct graft_store *store, struct ahead *self,
+                                struct graft_err *err)
+{
+    struct graft_walk_end end;
+    struct graft_log_base newest;
+    unsigned half, half_after;
+    uint64_t generation = newest_generation(store, &half);
+    enum graft_rc rc = GRAFT_OK;
+    graft_log_base_init(&newest, store->env->alloc);
+    if (graft_half_load(store, half, GRAFT_HALF_BASE_LSN) > self->pushed_lsn) {
+        rc = read_base(store, half, generation, &newest, err);
+        self->newest = &newest;
+    }
+    if (rc == GRAFT_OK)
+        rc = graft_log_walk(store, ahead_commit, self, &end, err);
+    if (rc == GRAFT_OK)
+        rc = ahead_newest(self, err);
+    if (rc == GRAFT_OK && !end.stopped &&
+        !GRAFT_MUTANT("store: what a half's base has ahead of the remote is left out"))
+        rc = ahead_base(store, self, &end, err);
+    if (rc == GRAFT_OK && newest_generation(store, &half_after) != generation)
+        rc = graft_err_set(err, GRAFT_EBUSY, "%s: the log moved on", store->directory);
+    graft_log_base_deinit(&newest);
     return rc;
 }
 
@@ -165,11 +211,7 @@ enum graft_rc graft_ahead_collect(struct graft_store *store, uint64_t lsn, uint6
         graft_pageset_clear(&pages);
         ahead = (struct ahead){
             .lsn = lsn, .pushed_lsn = pushed_lsn, .pages = &pages, .limit = UINT32_MAX};
-        struct graft_walk_end end;
-        rc = graft_log_walk(store, ahead_commit, &ahead, &end, err);
-        if (rc == GRAFT_OK && !end.stopped &&
-            !GRAFT_MUTANT("store: what a half's base has ahead of the remote is left out"))
-            rc = ahead_base(store, &ahead, &end, err);
+        rc = ahead_once(store, &ahead, err);
     }
     if (rc != GRAFT_OK) {
         graft_pageset_deinit(&pages);
@@ -197,13 +239,17 @@ enum graft_rc graft_ahead_had(struct graft_store *store, uint64_t lsn, uint64_t 
     struct graft_ahead_cache *cache = &store->ahead;
     graft_mutex_lock(store->mutex);
     enum graft_rc rc = GRAFT_OK;
+    unsigned half;
+    uint64_t generation = newest_generation(store, &half);
     if (!cache->valid || cache->lsn != lsn || cache->pushed_lsn != pushed_lsn ||
+        cache->generation != generation ||
         GRAFT_BUGGIFY("ahead: the set in memory is not believed")) {
         cache->valid = false;
         rc = graft_ahead_collect(store, lsn, pushed_lsn, &cache->pages, &cache->commits, err);
         cache->valid = rc == GRAFT_OK;
         cache->lsn = lsn;
         cache->pushed_lsn = pushed_lsn;
+        cache->generation = generation;
     }
     if (rc == GRAFT_OK)
         *had = graft_pageset_contains(&cache->pages, page);
