@@ -338,6 +338,8 @@ enum graft_rc graft_store_rollback(struct graft_store_session *session, struct g
     enum graft_rc rc = GRAFT_OK;
     if (session->txn.sealed)
         rc = void_commit(session, err);
+    else if (session->txn.appended) /* spilled, or written in part: the next one sees to it */
+        graft_header_store(session->store, GRAFT_W_VOID, 1);
     if (rc != GRAFT_OK)
         graft_err_wrap(err, rc, "voiding a commit of %s", session->store->directory);
     else if (session->txn.fold_held && session->txn.appended)

@@ -103,7 +103,7 @@ enum graft_table_word {
     GRAFT_W_PUBLISHING = 32,   /* LSN of the commit that is being published; 0 none, ~0 a note */
     GRAFT_W_PUBLISHING_START = 33,
     GRAFT_W_PUBLISHING_CHAIN = 34,
-    GRAFT_W_VOID = 35,      /* 1 when a commit at the end could not be voided yet */
+    GRAFT_W_VOID = 35,      /* 1 when records may stand behind the end, to be voided first */
     GRAFT_W_HEAL_HALF = 36, /* 1 + the half that the log was saved to; 0 none: see heal.c */
     GRAFT_W_HEAL_OLD_START = 37,
     GRAFT_W_HEAL_END = 38,

@@ -14,6 +14,8 @@
 #define DAMAGE_LOOKS 3U
 #define DAMAGE_LOOK_MS 5U
 
+#define LEFT_OVER_WINDOW_BYTES ((size_t)64 << 10)
+
 static const uint8_t zeros[AHEAD_CHUNK_BYTES];
 
 const char *graft_file_name(enum graft_store_file file)
@@ -182,15 +184,21 @@ out:
     return rc;
 }
 
+static enum graft_rc check_poison(struct graft_store *store, struct graft_err *err)
+{
+    if (graft_header_load(store, GRAFT_W_POISON) == 0)
+        return GRAFT_OK;
+    return graft_err_set(err, GRAFT_EIO,
+                         "%s: the log is in doubt since a sync of it failed; the next commit "
+                         "tries to save it elsewhere",
+                         store->directory);
+}
+
 /* The head is loaded before the half: if the writer moved to another half in between, it synced all
  * that was published in this one first. */
 static enum graft_rc sync_half(struct graft_store *store, struct graft_err *err)
 {
-    if (graft_header_load(store, GRAFT_W_POISON) != 0)
-        return graft_err_set(err, GRAFT_EIO,
-                             "%s: the log is in doubt since a sync of it failed; the next commit "
-                             "tries to save it elsewhere",
-                             store->directory);
+    GRAFT_TRY(check_poison(store, err));
     uint64_t head = graft_header_load(store, GRAFT_W_HEAD);
     unsigned half = (unsigned)graft_header_load(store, GRAFT_W_HALF);
     enum graft_rc rc = graft_file_sync(store->files[half], err);
@@ -201,8 +209,10 @@ static enum graft_rc sync_half(struct graft_store *store, struct graft_err *err)
                            graft_half_load(store, half, GRAFT_HALF_GENERATION));
         return rc;
     }
-    if (graft_header_load(store, GRAFT_W_POISON) == 0)
-        graft_synced_store(store, head);
+    /* The system tells each process that has the file open, but only one of them may have been told
+     * yet: that this sync did well says nothing then. */
+    GRAFT_TRY(check_poison(store, err));
+    graft_synced_store(store, head);
     GRAFT_ALWAYS(graft_synced_load(store) <= graft_header_load(store, GRAFT_W_HEAD),
                  "no more commits are called durable than were published");
     return GRAFT_OK;
@@ -282,30 +292,46 @@ static enum graft_rc switch_half(struct graft_store *store, struct graft_err *er
     return begin_other(store, 1 - half, next, folded ? next : generation, err);
 }
 
-/* Where the whole records end that stand at the log's end. */
+/* Where the last record of this generation ends that stands behind `offset`, whether those before
+ * it are whole or not; `offset` when there is none. */
 static enum graft_rc left_over(struct graft_store *store, unsigned half, uint64_t offset,
                                uint64_t *end, struct graft_err *err)
 {
-    struct graft_half_header header = {.generation =
-                                           graft_half_load(store, half, GRAFT_HALF_GENERATION)};
-    struct graft_scan scan;
-    graft_scan_half(&scan, store, half, &header, graft_header_load(store, GRAFT_W_HEAD));
-    scan.offset = offset;
-    scan.chain = graft_header_load(store, GRAFT_W_CHAIN);
+    uint64_t seed =
+        graft_record_seed(store->volume_seed, graft_half_load(store, half, GRAFT_HALF_GENERATION));
+    uint8_t *window = graft_malloc(store->env->alloc, LEFT_OVER_WINDOW_BYTES);
+    if (window == NULL)
+        return graft_err_set(err, GRAFT_ENOMEM, "looking at the log's end: out of memory");
     enum graft_rc rc = GRAFT_OK;
-    bool found = true;
-    while (rc == GRAFT_OK && found) {
+    size_t got = LEFT_OVER_WINDOW_BYTES;
+    *end = offset;
+    for (uint64_t at = offset; rc == GRAFT_OK && got == LEFT_OVER_WINDOW_BYTES; at += got) {
         struct graft_record record;
-        const uint8_t *bytes = NULL;
-        rc = graft_scan_next(&scan, &record, &bytes, &found, err);
+        rc = graft_file_read(store->files[half], at, window, LEFT_OVER_WINDOW_BYTES, &got, err);
+        for (size_t i = 0; rc == GRAFT_OK && i + GRAFT_RECORD_BYTES <= got;
+             i += GRAFT_RECORD_BYTES) {
+            if (graft_record_decode(window + i, seed, &record) && record.offset == at + i)
+                *end = at + i + GRAFT_RECORD_BYTES + graft_align64(record.payload_bytes);
+        }
     }
-    *end = scan.offset;
-    graft_scan_deinit(&scan);
+    graft_free(store->env->alloc, window);
     return rc;
 }
 
+static enum graft_rc write_zeros(struct graft_store *store, unsigned half, uint64_t offset,
+                                 uint64_t end, struct graft_err *err)
+{
+    /* From the end, so that what a crash leaves of it is a beginning. */
+    while (end > offset) {
+        uint64_t size = end - offset < sizeof zeros ? end - offset : sizeof zeros;
+        end -= size;
+        GRAFT_TRY(graft_file_write(store->files[half], end, zeros, (size_t)size, err));
+    }
+    return GRAFT_OK;
+}
+
 /* All of its records go, and not the first alone: should what is written over them get lost, each
- * that is left would read as sound. */
+ * that is left would read as sound. Of a large one the space is given back instead. */
 enum graft_rc graft_log_void(struct graft_store *store, unsigned half, uint64_t offset,
                              struct graft_err *err)
 {
@@ -314,14 +340,24 @@ enum graft_rc graft_log_void(struct graft_store *store, unsigned half, uint64_t 
     GRAFT_TRY(left_over(store, half, offset, &end, err));
     if (end < offset + GRAFT_RECORD_BYTES)
         end = offset + GRAFT_RECORD_BYTES;
-    /* From the end, so that what a crash leaves of it is a beginning. */
-    while (end > offset) {
-        uint64_t size = end - offset < sizeof zeros ? end - offset : sizeof zeros;
-        end -= size;
-        GRAFT_TRY(graft_file_write(store->files[half], end, zeros, (size_t)size, err));
+    if (end - offset <= GRAFT_LOG_PREALLOCATE_BYTES) {
+        GRAFT_TRY(write_zeros(store, half, offset, end, err));
+    } else {
+        graft_half_store(store, half, GRAFT_HALF_EXTENT, offset);
+        GRAFT_TRY(graft_file_truncate(store->files[half], offset, err));
     }
     GRAFT_TRY(graft_log_sync(store, err));
     graft_header_store(store, GRAFT_W_VOID, 0);
+    return GRAFT_OK;
+}
+
+enum graft_rc graft_log_void_due(struct graft_store *store, struct graft_err *err)
+{
+    if (graft_header_load(store, GRAFT_W_VOID) == 0)
+        return GRAFT_OK;
+    unsigned half = (unsigned)graft_header_load(store, GRAFT_W_HALF);
+    GRAFT_TRY(graft_log_void(store, half, graft_header_load(store, GRAFT_W_END), err));
+    graft_header_store(store, GRAFT_W_PULLING, 0);
     return GRAFT_OK;
 }
 
@@ -335,14 +371,11 @@ enum graft_rc graft_log_ready(struct graft_store *store, bool fold_held, struct 
                               (switching & 1) != 0 ? generation : generation - 1, err));
     }
     GRAFT_TRY(graft_log_heal(store, fold_held, err));
-    GRAFT_SOMETIMES(graft_header_load(store, GRAFT_W_VOID) != 0,
-                    "a commit was voided before the next one was accepted");
-    if (graft_header_load(store, GRAFT_W_VOID) != 0) {
-        unsigned half = (unsigned)graft_header_load(store, GRAFT_W_HALF);
-        GRAFT_TRY(graft_log_void(store, half, graft_header_load(store, GRAFT_W_END), err));
+    bool due = graft_header_load(store, GRAFT_W_VOID) != 0;
+    GRAFT_SOMETIMES(due, "what stood at the log's end was voided before the next commit");
+    GRAFT_TRY(graft_log_void_due(store, err));
+    if (due)
         GRAFT_TRY(graft_log_heal(store, fold_held, err));
-        graft_header_store(store, GRAFT_W_PULLING, 0);
-    }
     return switch_half(store, err);
 }
 

@@ -272,10 +272,12 @@ GRAFT_MUST_USE enum graft_rc graft_half_announce(struct graft_store *store, uint
 /* Syncs the half that is appended to; on success all that was published before is durable, on
  * failure the half is poisoned. */
 GRAFT_MUST_USE enum graft_rc graft_log_sync(struct graft_store *store, struct graft_err *err);
-/* Makes sure that no commit begins at `offset`, the log's end, durably. Until that succeeds none is
- * accepted. */
+/* Makes sure that no record stands at `offset`, the log's end, or behind it, durably. Until that
+ * succeeds no commit is accepted. */
 GRAFT_MUST_USE enum graft_rc graft_log_void(struct graft_store *store, unsigned half,
                                             uint64_t offset, struct graft_err *err);
+/* The same where it is due (GRAFT_W_VOID). */
+GRAFT_MUST_USE enum graft_rc graft_log_void_due(struct graft_store *store, struct graft_err *err);
 /* What must be true before an append, under the writer role: no half-begun half, no failed sync,
  * and a half with room. */
 GRAFT_MUST_USE enum graft_rc graft_log_ready(struct graft_store *store, bool fold_held,

@@ -703,10 +703,10 @@ enum graft_rc graft_store_tidy(struct graft_store *store, struct graft_err *err)
         GRAFT_BUGGIFY("close: leave the log to the next opener"))
         return GRAFT_OK;
     if (graft_header_load(store, GRAFT_W_POISON) != 0 ||
-        graft_header_load(store, GRAFT_W_SWITCHING) != 0 ||
-        graft_header_load(store, GRAFT_W_VOID) != 0)
+        graft_header_load(store, GRAFT_W_SWITCHING) != 0)
         return graft_err_set(err, GRAFT_EIO, "%s: the log is in doubt; the next open recovers it",
                              store->directory);
+    GRAFT_TRY(graft_log_void_due(store, err));
     uint32_t page_count = 0;
     GRAFT_TRY(fold_for_good(store, &page_count, err));
     unsigned half = (unsigned)graft_header_load(store, GRAFT_W_HALF);

@@ -111,6 +111,9 @@ void graft_writer_release(struct graft_store_session *session)
 
 void graft_writer_disown(struct graft_store *store, uint32_t mark)
 {
+    /* What it left at the log's end goes before anything takes its place. */
+    if (graft_shm_load(role_of(store)) >> 1 == (uint64_t)mark + 1)
+        graft_header_store(store, GRAFT_W_VOID, 1);
     free_role(store, mark);
     (void)graft_shm_cas(store->env->shm, &store->header[GRAFT_W_SYNCING], (uint64_t)mark + 1, 0);
 }
