@@ -262,18 +262,19 @@ static enum graft_rc keep_content(struct graft_token *token, struct graft_alloc 
     return GRAFT_OK;
 }
 
-/* A page that cannot be put into the image is served all the same. */
+/* A page that cannot be put into the image is served all the same. Its mark stands before the page
+ * does: a reader who came between the two would not be known to have followed what was foreseen. */
 static void install(struct graft_volume *volume, const struct graft_token *token,
                     const struct graft_frame *frame)
 {
     uint64_t installed = 0;
     struct graft_err ignored = {0};
+    for (uint32_t i = 0; i < frame->count; i++)
+        graft_prefetch_arrived(volume, frame->pages[i].page, token->ahead);
     if (graft_fetcher_install(volume, token->view, &token->object, token->offset, frame, &installed,
                               &ignored) != GRAFT_OK)
         graft_log_write(volume->env->log, GRAFT_LOG_WARN, "keeping a fetched page: %s",
                         ignored.text);
-    for (uint32_t i = 0; i < frame->count; i++)
-        graft_prefetch_arrived(volume, frame->pages[i].page, token->ahead);
 }
 
 /* Settles one token with what stands at `bytes`, or (NULL) could not be had. A frame that does not

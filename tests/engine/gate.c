@@ -46,6 +46,21 @@ static enum graft_rc gate_file_open(struct graft_disk *disk, const char *path, u
     return open_real(gate, path, flags, out, err);
 }
 
+static enum graft_rc gate_file_write(struct graft_file *file, uint64_t offset,
+                                     const struct graft_span *spans, size_t count,
+                                     struct graft_err *err)
+{
+    struct gate *gate = gate_of(file->disk);
+    pthread_mutex_lock(&gate->mutex);
+    while (offset != 0 && offset == gate->held_offset) {
+        gate->held = true;
+        pthread_cond_broadcast(&gate->changed);
+        pthread_cond_wait(&gate->changed, &gate->mutex);
+    }
+    pthread_mutex_unlock(&gate->mutex);
+    return gate->real->ops->write(file, offset, spans, count, err);
+}
+
 static enum graft_rc gate_stat(struct graft_disk *disk, const char *path, struct graft_entry *out,
                                struct graft_err *err)
 {
@@ -112,6 +127,7 @@ void gate_init(struct gate *gate, struct graft_env *real)
     gate->ops = *real->disk->ops;
     gate->ops.open = gate_file_open;
     gate->ops.close = gate_file_close;
+    gate->ops.write = gate_file_write;
     gate->ops.stat = gate_stat;
     gate->ops.make_directory = gate_make_directory;
     gate->ops.remove = gate_remove;
@@ -167,4 +183,21 @@ unsigned gate_waiting(struct gate *gate)
     unsigned waiting = gate->waiting;
     pthread_mutex_unlock(&gate->mutex);
     return waiting;
+}
+
+void gate_hold_writes(struct gate *gate, uint64_t offset)
+{
+    pthread_mutex_lock(&gate->mutex);
+    gate->held_offset = offset;
+    gate->held = false;
+    pthread_cond_broadcast(&gate->changed);
+    pthread_mutex_unlock(&gate->mutex);
+}
+
+void gate_await_write(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->mutex);
+    while (!gate->held)
+        pthread_cond_wait(&gate->changed, &gate->mutex);
+    pthread_mutex_unlock(&gate->mutex);
 }

@@ -206,6 +206,22 @@ Test(fetch, a_page_in_flight_is_not_asked_for_again)
     close_both();
 }
 
+Test(fetch, a_page_that_is_read_while_its_frame_is_put_away_counts_as_a_hit)
+{
+    const uint32_t page = 201;
+    make_replica(400, "auto");
+    gate_hold_writes(&gate, (uint64_t)page * PAGE_BYTES); /* of the page behind it */
+    expect_ok(graft_session_begin(b.session, NULL, &world.err), &world.err);
+    hint_set(&b, 0, &page, 1);
+    graft_session_end(b.session);
+    gate_await_write(&gate);
+    expect_page(&b, page, 1);
+    cr_assert_eq(stat_of(&b, "fetches"), 2);
+    cr_assert_eq(stat_of(&b, "prefetch_hits"), 1);
+    gate_hold_writes(&gate, 0);
+    close_both();
+}
+
 Test(fetch, a_failed_prefetch_disturbs_nobody)
 {
     struct reader reader;
