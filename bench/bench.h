@@ -100,4 +100,15 @@ double bench_run_resident(struct bench *bench, enum side side, unsigned round);
 
 double bench_run_mix(struct bench *bench, enum side side, unsigned round);
 
+/* ---- main.c ---- */
+
+/* A directory of its own below `parent`, and Graft with its VFS. */
+void bench_start(struct bench *bench, const char *parent);
+void bench_stop(struct bench *bench);
+double bench_median(const double *values, unsigned count); /* of up to BENCH_PAIRS_MAX */
+
+/* ---- decode.c ---- */
+
+int decode_main(int argc, char **argv);
+
 #endif

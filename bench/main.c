@@ -91,7 +91,7 @@ static int compare(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-static double median(const double *values, unsigned count)
+double bench_median(const double *values, unsigned count)
 {
     double sorted[BENCH_PAIRS_MAX];
     memcpy(sorted, values, count * sizeof *values);
@@ -124,16 +124,16 @@ static void run_case(struct bench *bench, const struct bench_case *the_case, str
         }
     }
     for (int side = SIDE_SQLITE; side <= SIDE_GRAFT; side++) {
-        out->median[side] = median(spent[side], pairs);
+        out->median[side] = bench_median(spent[side], pairs);
         if (bench->kept[side] != NULL)
             bench_close(bench->kept[side]);
         bench->kept[side] = NULL;
     }
-    out->ratio = median(ratios, pairs);
+    out->ratio = bench_median(ratios, pairs);
     out->ratio_bare = 0;
     if (the_case->aim_bare > 0) {
-        out->median[SIDE_BARE] = median(spent[SIDE_BARE], pairs);
-        out->ratio_bare = median(ratios_bare, pairs);
+        out->median[SIDE_BARE] = bench_median(spent[SIDE_BARE], pairs);
+        out->ratio_bare = bench_median(ratios_bare, pairs);
     }
 }
 
@@ -220,7 +220,7 @@ static void run_all(struct bench *bench)
         cli_json_array_end(&json);
 }
 
-static void start(struct bench *bench, const char *parent)
+void bench_start(struct bench *bench, const char *parent)
 {
     struct graft_err err = {.rc = GRAFT_OK};
     (void)snprintf(bench->directory, sizeof bench->directory, "%s/graft-bench-XXXXXX", parent);
@@ -236,7 +236,7 @@ static void start(struct bench *bench, const char *parent)
         bench_fail("start", err.text);
 }
 
-static void stop(struct bench *bench)
+void bench_stop(struct bench *bench)
 {
     static const char *const names[] = {"rows", "commits", "mix", "large"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -255,9 +255,12 @@ static void print_usage(FILE *out)
                        "[--json]\n"
                        "       graft-bench remote [--only DATABASE] [--class CLASS] [--rtt MS]... "
                        "[--mbits N]\n                          [--times N] [--divide N] "
-                       "[--as-loaded] [--csv | --overlap]\n\n"
-                       "Runs SQLite on its own VFS (WAL) and on Graft's, in alternating pairs, and "
-                       "prints\nmedians and their ratios beside the aims. Cases:\n");
+                       "[--as-loaded] [--csv | --overlap]\n"
+                       "       graft-bench decode [--only DATABASE] [--pairs N] [--quick]\n\n"
+                       "remote runs queries on cold replicas over a simulated link, decode decodes "
+                       "frames\nbeside zstd alone. local runs SQLite on its own VFS (WAL) and on "
+                       "Graft's, in\nalternating pairs, and prints medians and their ratios "
+                       "beside the aims. Cases:\n");
     for (const struct bench_case *at = bench_cases; at->name != NULL; at++)
         (void)fprintf(out, "  %-9s %s\n", at->name, at->text);
 }
@@ -305,6 +308,8 @@ int main(int argc, char **argv)
     const char *parent = getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp";
     if (argc >= 2 && strcmp(argv[1], "remote") == 0)
         return remote_main(argc - 1, argv + 1);
+    if (argc >= 2 && strcmp(argv[1], "decode") == 0)
+        return decode_main(argc - 1, argv + 1);
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         print_usage(stdout);
         return 0;
@@ -313,8 +318,8 @@ int main(int argc, char **argv)
         print_usage(stderr);
         return 2;
     }
-    start(&bench, parent);
+    bench_start(&bench, parent);
     run_all(&bench);
-    stop(&bench);
+    bench_stop(&bench);
     return 0;
 }

@@ -41,14 +41,9 @@ struct summary {
     unsigned runs;
 };
 
-struct bytes {
-    uint8_t *bytes;
-    size_t size;
-};
-
-static struct bytes read_file(const char *path)
+static struct remote_bytes read_file(const char *path)
 {
-    struct bytes out = {.bytes = NULL};
+    struct remote_bytes out = {.bytes = NULL};
     FILE *file = fopen(path, "rb");
     if (file == NULL || fseek(file, 0, SEEK_END) != 0)
         bench_fail(path, "cannot be read");
@@ -61,9 +56,8 @@ static struct bytes read_file(const char *path)
     return out;
 }
 
-/* Builds the database with stock SQLite, before the simulator takes SQLite over. */
-static bool build(const struct remote_data *data, const struct options *options,
-                  struct bytes out[2])
+bool remote_build(const struct remote_data *data, const struct remote_scale *scale,
+                  struct remote_bytes *out, unsigned forms)
 {
     char path[] = "/tmp/graft-bench-XXXXXX";
     int descriptor = mkstemp(path);
@@ -72,8 +66,8 @@ static bool build(const struct remote_data *data, const struct options *options,
         bench_fail(path, "cannot be made");
     bench_exec(db, "PRAGMA page_size=4096; PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY;"
                    "PRAGMA cache_size=-200000");
-    bool built = data->build(db, &options->scale);
-    for (int i = 0; i < 2 && built; i++) {
+    bool built = data->build(db, scale);
+    for (unsigned i = 0; i < forms && built; i++) {
         if (i == 1)
             bench_exec(db, "VACUUM");
         out[i] = read_file(path);
@@ -170,7 +164,7 @@ static void run_class(struct remote_world *world, const struct remote_data *data
 }
 
 static void run_variant(const struct remote_data *data, enum variant variant,
-                        const struct bytes *bytes, const struct options *options,
+                        const struct remote_bytes *bytes, const struct options *options,
                         struct summary summaries[][POLICIES])
 {
     struct remote_world *world =
@@ -192,7 +186,7 @@ static void run_variant(const struct remote_data *data, enum variant variant,
     remote_world_free(world);
 }
 
-static void run_overlap(const struct remote_data *data, const struct bytes *bytes)
+static void run_overlap(const struct remote_data *data, const struct remote_bytes *bytes)
 {
     struct remote_world *world = remote_world_new(bytes->bytes, bytes->size, data, 0);
     remote_world_overlap(world, data);
@@ -266,11 +260,11 @@ int remote_main(int argc, char **argv)
                       "[--mbits N] [--times N] [--divide N] [--as-loaded] [--csv | --overlap]\n");
         return 2;
     }
-    static struct bytes built[8][2];
+    static struct remote_bytes built[8][2];
     bool there[8] = {false};
     for (size_t i = 0; remote_data[i].name != NULL; i++) {
         bool wanted = options.only == NULL || strcmp(options.only, remote_data[i].name) == 0;
-        there[i] = wanted && build(&remote_data[i], &options, built[i]);
+        there[i] = wanted && remote_build(&remote_data[i], &options.scale, built[i], 2);
         if (wanted && !there[i])
             (void)fprintf(stderr, "%s is left out: what it is made from is not installed\n",
                           remote_data[i].name);

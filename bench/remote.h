@@ -86,6 +86,16 @@ void remote_world_sizes(struct remote_world *world, uint64_t *stored_bytes, uint
 
 /* ---- remote.c ---- */
 
+/* A database file. */
+struct remote_bytes {
+    uint8_t *bytes; /* free them */
+    size_t size;
+};
+
+/* Builds the database with stock SQLite, while that is not the simulator's: as loaded, and of two
+ * `forms` also after VACUUM. False when what it is made from is missing. */
+bool remote_build(const struct remote_data *data, const struct remote_scale *scale,
+                  struct remote_bytes *out, unsigned forms);
 int remote_main(int argc, char **argv);
 
 #endif
