@@ -17,18 +17,24 @@
 
 static struct graft_store_sweep sweep;
 
-/* All that was committed so far is the remote's now, and in the image. */
-static void push(struct kit *kit, uint64_t remote_lsn)
+/* What was committed up to `pushed_lsn` is the remote's now. */
+static void note(struct kit *kit, uint64_t remote_lsn, uint64_t pushed_lsn)
 {
     struct graft_store_session *session = kit_session(kit);
     struct graft_sync_state state;
     expect_ok(graft_store_write_begin(session, &kit->err), &kit->err);
     expect_ok(graft_store_sync_state(kit->store, &state, &kit->err), &kit->err);
     state.remote_lsn = remote_lsn;
-    state.pushed_lsn = graft_store_newest_lsn(kit->store);
+    state.pushed_lsn = pushed_lsn;
     expect_ok(graft_store_note(session, &state, &kit->err), &kit->err);
     expect_ok(graft_store_rollback(session, &kit->err), &kit->err);
     graft_store_session_close(session);
+}
+
+/* All that was committed so far is the remote's now, and in the image. */
+static void push(struct kit *kit, uint64_t remote_lsn)
+{
+    note(kit, remote_lsn, graft_store_newest_lsn(kit->store));
     expect_ok(graft_store_fold(kit->store, &kit->err), &kit->err);
 }
 
@@ -506,13 +512,39 @@ static void pull_page(struct kit *kit, uint32_t page, uint64_t remote_lsn)
     graft_store_session_close(session);
 }
 
-/* Fills the log until it moved to its other half and what it had was folded. */
-static void turn_the_log(struct kit *kit)
+static void fill_half(struct kit *kit)
 {
     uint64_t half = graft_header_load(kit->store, GRAFT_W_HALF);
     for (uint64_t version = 100; graft_header_load(kit->store, GRAFT_W_HALF) == half; version++)
         kit_commit(kit, 8, 1, version);
+}
+
+/* Fills the log until it moved to its other half and what it had was folded. */
+static void turn_the_log(struct kit *kit)
+{
+    fill_half(kit);
     push(kit, 2);
+}
+
+/* A push ends after the log moved: the new half's base still has what it took. */
+Test(evict, what_a_base_calls_ahead_stays)
+{
+    struct kit kit;
+    begin_with(&kit, NULL, 8);
+    kit_commit(&kit, 3, 1, 2);
+    uint64_t pushed_lsn = graft_store_newest_lsn(kit.store);
+    struct graft_store_session *session = pinned(&kit);
+    fill_half(&kit);
+    expect_ok(graft_store_fold(kit.store, &kit.err), &kit.err);
+    graft_store_session_close(session);
+    note(&kit, 2, pushed_lsn);
+    cr_assert_eq(evict(&kit, 3, 1, 2, 2), 0);
+    /* From here on the half that could tell is gone. */
+    expect_ok(graft_store_fold(kit.store, &kit.err), &kit.err);
+    kit_expect_now(&kit, 3, 2);
+    push(&kit, 3);
+    cr_assert_eq(evict(&kit, 3, 1, 2, 3), 1);
+    kit_deinit(&kit);
 }
 
 Test(evict, what_went_is_not_held_when_the_power_fails_after_it)
