@@ -113,6 +113,8 @@ static void find_frames(struct pushed *pushed)
         pushed->content_bytes += frame->content_bytes;
         at += frame->stored_bytes;
     }
+    if (pushed->count == 0)
+        bench_fail("decode", "the push left no segment");
 }
 
 static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
