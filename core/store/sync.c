@@ -195,6 +195,7 @@ static enum graft_rc ahead_once(struct graft_store *store, struct ahead *self,
         rc = ahead_base(store, self, &end, err);
     if (rc == GRAFT_OK && newest_generation(store, &half_after) != generation)
         rc = graft_err_set(err, GRAFT_EBUSY, "%s: the log moved on", store->directory);
+    self->newest = NULL;
     graft_log_base_deinit(&newest);
     return rc;
 }
