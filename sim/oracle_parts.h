@@ -239,6 +239,10 @@ const struct oracle_object *oracle_claim(struct sim_oracle *oracle, struct oracl
                                          const struct graft_hash *hash, uint64_t remote_lsn);
 void oracle_note_starts(struct sim_oracle *oracle, struct oracle_replica *replica,
                         const struct graft_volume_id *id, const struct graft_sync_state *state);
+/* It is about to take the remote's state for its own: not one that it pushed and does not know of.
+ */
+void oracle_reset_starts(struct sim_oracle *oracle, struct oracle_replica *replica,
+                         const struct graft_sync_state *state);
 void oracle_noted(struct oracle_replica *replica, const struct graft_sync_state *state,
                   uint64_t durable_lsn);
 void oracle_pulled(struct sim_oracle *oracle, struct oracle_replica *replica,

@@ -152,6 +152,25 @@ void oracle_note_starts(struct sim_oracle *oracle, struct oracle_replica *replic
         replica->pushed_max = state->pushed_lsn;
 }
 
+/* Whether a request may act after its sender was told for good that it did not. */
+static bool pushes_may_come_late(const struct sim_oracle *oracle)
+{
+    const uint64_t *fired = oracle->world->trace.fired;
+    return fired[SIM_FAULT_net_duplicate] + fired[SIM_FAULT_store_late_put] > 0;
+}
+
+void oracle_reset_starts(struct sim_oracle *oracle, struct oracle_replica *replica,
+                         const struct graft_sync_state *state)
+{
+    const struct oracle_object *object = find_object(oracle, &state->remote_hash);
+    if (object != NULL && object->replica == replica && object->local_lsn > replica->pushed_max &&
+        !pushes_may_come_late(oracle) && !oracle_forgives_loss(oracle))
+        oracle_violation(oracle, replica,
+                         "forgotten push: local commits are dropped for remote commit %llu, which "
+                         "is a push of those up to %llu",
+                         LLU(object->lsn), LLU(object->local_lsn));
+}
+
 /* A note is synced, and with it all that stands before it in the log. */
 void oracle_noted(struct oracle_replica *replica, const struct graft_sync_state *state,
                   uint64_t durable_lsn)

@@ -269,8 +269,10 @@ WRAP(enum graft_rc, graft_store_reset, struct graft_store_session *session, uint
      struct graft_err *err)
 {
     struct oracle_session *known = watched(session);
-    if (known != NULL)
+    if (known != NULL) {
+        oracle_reset_starts(oracle_current(), known->replica, state);
         known->resetting = true;
+    }
     enum graft_rc rc = __real_graft_store_reset(session, page_count, changed, state, err);
     if (known != NULL)
         known->resetting = false;
