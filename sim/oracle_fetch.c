@@ -73,13 +73,20 @@ void oracle_page_forgotten(struct sim_oracle *oracle, struct graft_store *store,
         held->forgotten = ++oracle->serial;
 }
 
-static bool is_being_given_up(const struct oracle_held *held)
+/* Who dies on the way may have given it up until then. */
+static bool is_being_given_up(struct sim_oracle *oracle, struct oracle_held *held)
 {
+    bool given_up = false;
     for (uint32_t i = 0; i < ORACLE_GIVERS; i++) {
-        if (held->givers[i] != NULL && sim_process_is_running(held->givers[i]))
-            return true;
+        if (held->givers[i] == NULL)
+            continue;
+        given_up = true;
+        if (!sim_process_is_running(held->givers[i])) {
+            held->givers[i] = NULL;
+            held->forgotten = ++oracle->serial;
+        }
     }
-    return false;
+    return given_up;
 }
 
 /* Whether the replica held this version at `serial`, and nothing was a cause to lose it since. */
@@ -87,7 +94,7 @@ static bool was_held(struct sim_oracle *oracle, struct oracle_replica *replica, 
                      uint64_t version_lsn, uint64_t serial)
 {
     struct oracle_held *held = held_at(replica, page);
-    if (held == NULL || oracle_forgives_loss(oracle) || is_being_given_up(held))
+    if (held == NULL || oracle_forgives_loss(oracle) || is_being_given_up(oracle, held))
         return false;
     uint64_t lost = held->changed > held->forgotten ? held->changed : held->forgotten;
     if (lost < replica->recovery_serial)
@@ -127,8 +134,7 @@ static void set_giver(struct sim_oracle *oracle, struct graft_store *store,
         struct oracle_held *held = held_at(replica, sweep->pages[i]);
         for (uint32_t at = 0; at < ORACLE_GIVERS && held != NULL; at++) {
             const struct sim_process **giver = &held->givers[at];
-            bool vacant = *giver == NULL || !sim_process_is_running(*giver);
-            if (begins ? !vacant : *giver != self)
+            if (*giver != (begins ? NULL : self))
                 continue;
             *giver = begins ? self : NULL;
             break;

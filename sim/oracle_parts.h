@@ -118,7 +118,7 @@ struct oracle_held {
     uint64_t changed; /* by a local commit, or given up as rotten */
     uint64_t forgotten;
     uint64_t delivered_lsn; /* version delivered last */
-    /* Who is about to give it up to a cache limit; NULL, or ended: nobody. */
+    /* Who is about to give it up to a cache limit, or died on the way; NULL: nobody. */
     const struct sim_process *givers[ORACLE_GIVERS];
 };
 

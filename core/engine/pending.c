@@ -183,8 +183,17 @@ static enum graft_rc find_winner(struct graft_sync *sync, const struct graft_pen
     return rc;
 }
 
+/* Whether nothing has the commit's place. That it is there, and ours, is left for a PUT to say,
+ * which makes it durable, too. */
+static bool is_absent(struct graft_sync *sync, const struct graft_pending *pending)
+{
+    struct graft_err ignored = {0};
+    bool ours = false;
+    return find_winner(sync, pending, &ours, &ignored) == GRAFT_ENOTFOUND;
+}
+
 enum graft_rc graft_pending_send(struct graft_sync *sync, const struct graft_pending *pending,
-                                 struct graft_err *err)
+                                 bool again, struct graft_err *err)
 {
     bool won = false;
     enum graft_rc rc = graft_remote_put_commit(
@@ -205,8 +214,11 @@ enum graft_rc graft_pending_send(struct graft_sync *sync, const struct graft_pen
         ours = true;
     if (rc == GRAFT_OK && ours)
         return record_done(sync, pending, err);
-    GRAFT_SOMETIMES(rc != GRAFT_OK && !is_definite(rc), "the outcome of a push stayed open");
-    if (rc != GRAFT_OK && rc != GRAFT_EFOREIGN && !is_definite(rc))
+    bool refused = is_definite(rc);
+    if (refused && again)
+        refused = is_absent(sync, pending);
+    GRAFT_SOMETIMES(rc != GRAFT_OK && !refused, "the outcome of a push stayed open");
+    if (rc != GRAFT_OK && rc != GRAFT_EFOREIGN && !refused)
         return rc;
 
     struct graft_err ignored;

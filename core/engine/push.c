@@ -431,7 +431,7 @@ static enum graft_rc push_pages(struct graft_sync *sync,
     if (rc == GRAFT_OK && !GRAFT_MUTANT("engine: a push is sent without a record of it"))
         rc = graft_pending_save(sync, &pending, err);
     if (rc == GRAFT_OK)
-        rc = graft_pending_send(sync, &pending, err);
+        rc = graft_pending_send(sync, &pending, false, err);
     if (rc == GRAFT_OK)
         keep_view(sync, &pending.object);
     graft_buf_deinit(&pending.object);

@@ -64,7 +64,7 @@ static enum graft_rc send_again(struct graft_sync *sync, struct graft_pending *p
                                 struct graft_err *err)
 {
     GRAFT_TRY(check_ours(sync->volume, pending, err));
-    return graft_pending_send(sync, pending, err);
+    return graft_pending_send(sync, pending, true, err);
 }
 
 /* A pending push of an earlier process, or of a lost connection, is sent again with its exact

@@ -64,9 +64,10 @@ GRAFT_MUST_USE enum graft_rc graft_pending_save(struct graft_sync *sync,
                                                 struct graft_err *err);
 /* Sends the commit and finds out what became of it: GRAFT_OK (it is in the remote, and recorded
  * here), EDIVERGED (another commit has its place), or the outcome stays open (EUNREACHABLE,
- * EINDOUBT, ...) and the pending push is kept. */
+ * EINDOUBT, ...) and the pending push is kept. One that is sent `again` and refused
+ * for good stays open as long as something stands in its place: what was sent before may. */
 GRAFT_MUST_USE enum graft_rc graft_pending_send(struct graft_sync *sync,
-                                                const struct graft_pending *pending,
+                                                const struct graft_pending *pending, bool again,
                                                 struct graft_err *err);
 /* True when a push is waiting to be settled. */
 bool graft_pending_exists(struct graft_volume *volume);
