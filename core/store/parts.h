@@ -552,7 +552,7 @@ GRAFT_MUST_USE enum graft_rc graft_store_adopt(struct graft_store *store, enum g
 /* ---- sync.c ---- */
 
 /* The pages that local commits in (pushed_lsn, lsn] changed, and all that the newest half's base
- * has where that was begun after pushed_lsn, though a push may have taken some since: once the half
+ * has where that was begun in between, though a push may have taken some since: once the half
  * before is gone nobody can tell which, and what is given up until then would be missed. */
 GRAFT_MUST_USE enum graft_rc graft_ahead_collect(struct graft_store *store, uint64_t lsn,
                                                  uint64_t pushed_lsn, struct graft_pageset *out,

@@ -182,7 +182,8 @@ static enum graft_rc ahead_once(struct graft_store *store, struct ahead *self,
     uint64_t generation = newest_generation(store, &half);
     enum graft_rc rc = GRAFT_OK;
     graft_log_base_init(&newest, store->env->alloc);
-    if (graft_half_load(store, half, GRAFT_HALF_BASE_LSN) > self->pushed_lsn) {
+    uint64_t base_lsn = graft_half_load(store, half, GRAFT_HALF_BASE_LSN);
+    if (base_lsn > self->pushed_lsn && base_lsn <= self->lsn) {
         rc = read_base(store, half, generation, &newest, err);
         self->newest = &newest;
     }
