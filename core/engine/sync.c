@@ -71,10 +71,10 @@ static enum graft_rc send_again(struct graft_sync *sync, struct graft_pending *p
  * bytes: whether it had arrived or not, it has after that, or has lost its place. */
 static enum graft_rc settle(struct graft_sync *sync, struct graft_err *err)
 {
-    if (!graft_pending_exists(sync->volume))
-        return GRAFT_OK;
     struct graft_pending pending;
     enum graft_rc rc = graft_pending_load(sync->volume, &pending, err);
+    if (rc == GRAFT_ENOTFOUND)
+        return GRAFT_OK;
     if (rc == GRAFT_OK) {
         GRAFT_SOMETIMES(pending.remote_lsn <= sync->state.remote_lsn,
                         "a push was recorded, and its record still there");

@@ -69,7 +69,7 @@ GRAFT_MUST_USE enum graft_rc graft_pending_save(struct graft_sync *sync,
 GRAFT_MUST_USE enum graft_rc graft_pending_send(struct graft_sync *sync,
                                                 const struct graft_pending *pending, bool again,
                                                 struct graft_err *err);
-/* True when a push is waiting to be settled. */
+/* True when a push is waiting to be settled, as far as can be seen: for those who show it. */
 bool graft_pending_exists(struct graft_volume *volume);
 /* Forgets it. */
 GRAFT_MUST_USE enum graft_rc graft_pending_drop(struct graft_volume *volume, struct graft_err *err);
