@@ -677,6 +677,8 @@ static enum graft_rc fold_for_good(struct graft_store *store, uint32_t *page_cou
                                    struct graft_err *err)
 {
     GRAFT_TRY(graft_publish_finish(store, err));
+    /* Behind what a dead writer had begun to publish, and not instead of it. */
+    GRAFT_TRY(graft_log_void_due(store, err));
     uint64_t head = graft_header_load(store, GRAFT_W_HEAD), folded = 0;
     GRAFT_TRY(graft_fold_run(store, &folded, err));
     struct graft_store_snapshot snapshot;
@@ -706,7 +708,6 @@ enum graft_rc graft_store_tidy(struct graft_store *store, struct graft_err *err)
         graft_header_load(store, GRAFT_W_SWITCHING) != 0)
         return graft_err_set(err, GRAFT_EIO, "%s: the log is in doubt; the next open recovers it",
                              store->directory);
-    GRAFT_TRY(graft_log_void_due(store, err));
     uint32_t page_count = 0;
     GRAFT_TRY(fold_for_good(store, &page_count, err));
     unsigned half = (unsigned)graft_header_load(store, GRAFT_W_HALF);
