@@ -52,10 +52,14 @@ static enum graft_rc save_elsewhere(struct graft_store_session *session, uint64_
                                     struct graft_err *err)
 {
     struct graft_store *store = session->store;
-    enum graft_rc rc = GRAFT_EBUSY;
     struct graft_err why = {0};
+    /* Never EBUSY: that would say that the commit has not happened, and can be tried again. */
+    enum graft_rc rc =
+        graft_err_set(&why, GRAFT_EIO, "a writer that is at work keeps the log from being saved");
     if (graft_writer_take(session, ROLE_WAIT_MS)) {
         rc = save(store, &why);
+        if (rc == GRAFT_EBUSY)
+            rc = GRAFT_EIO;
         graft_writer_release(session);
     }
     bool durable = graft_synced_load(store) >= lsn;
