@@ -40,6 +40,12 @@ static bool take(struct graft_store_session *session, uint64_t seen, uint64_t wa
     return graft_shm_cas(store->env->shm, role_of(store), seen, mine | (seen & WAITED) | waited);
 }
 
+/* What a dead writer left at the log's end goes before anything takes its place. */
+static void void_left_over(struct graft_store *store)
+{
+    graft_header_store(store, GRAFT_W_VOID, 1);
+}
+
 /* Whether the owner lives is a question to the system, and not asked at each try. */
 static bool try_role(struct graft_store_session *session, uint64_t waited, bool ask)
 {
@@ -51,6 +57,8 @@ static bool try_role(struct graft_store_session *session, uint64_t waited, bool 
         if (!take(session, seen, waited))
             continue;
         GRAFT_SOMETIMES(orphaned, "the writer role is taken from a session that died");
+        if (orphaned)
+            void_left_over(session->store);
         return true;
     }
 }
@@ -111,9 +119,8 @@ void graft_writer_release(struct graft_store_session *session)
 
 void graft_writer_disown(struct graft_store *store, uint32_t mark)
 {
-    /* What it left at the log's end goes before anything takes its place. */
     if (graft_shm_load(role_of(store)) >> 1 == (uint64_t)mark + 1)
-        graft_header_store(store, GRAFT_W_VOID, 1);
+        void_left_over(store);
     free_role(store, mark);
     (void)graft_shm_cas(store->env->shm, &store->header[GRAFT_W_SYNCING], (uint64_t)mark + 1, 0);
 }
