@@ -63,7 +63,10 @@ static enum graft_rc check_ours(struct graft_volume *volume, const struct graft_
 static enum graft_rc send_again(struct graft_sync *sync, struct graft_pending *pending,
                                 struct graft_err *err)
 {
-    GRAFT_TRY(check_ours(sync->volume, pending, err));
+    struct graft_volume *volume = sync->volume;
+    GRAFT_TRY(check_ours(volume, pending, err));
+    /* Whoever saved it may have failed at this last step. */
+    GRAFT_TRY(graft_disk_sync_directory(volume->env->disk, volume->directory, err));
     return graft_pending_send(sync, pending, true, err);
 }
 
