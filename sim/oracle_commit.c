@@ -171,6 +171,14 @@ static void change_pages(struct oracle_replica *replica, const struct oracle_com
         oracle_page_changed(replica, page, serial);
 }
 
+void oracle_dead_commits_change(struct sim_oracle *oracle, struct oracle_replica *replica)
+{
+    for (const struct oracle_commit *at = replica->commits; at != NULL; at = at->next) {
+        if (at->publishing && !at->published && !sim_process_is_running(at->process))
+            change_pages(replica, at, ++oracle->serial);
+    }
+}
+
 /* The commit is the newest state from now on. */
 static void join_line(struct sim_oracle *oracle, struct oracle_replica *replica,
                       const struct oracle_commit *commit, struct oracle_truth *truth)

@@ -62,7 +62,7 @@ void oracle_page_held(struct oracle_replica *replica, uint32_t page, uint64_t ve
     if (held == NULL)
         return;
     held->version_lsn = held->delivered_lsn = version_lsn;
-    held->installed = serial;
+    held->began = held->installed = serial;
 }
 
 void oracle_page_forgotten(struct sim_oracle *oracle, struct graft_store *store, uint32_t page)
@@ -99,7 +99,7 @@ static bool was_held(struct sim_oracle *oracle, struct oracle_replica *replica, 
     uint64_t lost = held->changed > held->forgotten ? held->changed : held->forgotten;
     if (lost < replica->recovery_serial)
         lost = replica->recovery_serial;
-    return held->version_lsn == version_lsn && held->installed < serial && held->installed > lost;
+    return held->version_lsn == version_lsn && held->installed < serial && held->began > lost;
 }
 
 /* Whether it pushed this version itself, and changed nothing of the page since. */
@@ -359,7 +359,7 @@ void oracle_delivered(struct sim_oracle *oracle, struct graft_store *store, uint
 }
 
 void oracle_installed(struct sim_oracle *oracle, struct graft_store *store, uint32_t page,
-                      uint64_t version_lsn, bool installed)
+                      uint64_t version_lsn, uint64_t began, bool installed)
 {
     struct oracle_replica *replica = oracle_replica_of_store(oracle, store);
     struct oracle_held *held = replica == NULL ? NULL : held_at(replica, page);
@@ -370,6 +370,7 @@ void oracle_installed(struct sim_oracle *oracle, struct graft_store *store, uint
     if (installed) {
         oracle->counts.installs++;
         oracle_page_held(replica, page, version_lsn, ++oracle->serial);
+        held->began = began; /* what happened since may have come after it */
     } else {
         oracle->counts.uninstalled++;
     }

@@ -113,9 +113,9 @@ struct oracle_state {
 
 /* What a replica has of a page, for oracle_fetch.c. All are serials but the first. */
 struct oracle_held {
-    uint64_t version_lsn; /* installed */
-    uint64_t installed;
-    uint64_t changed; /* by a local commit, or given up as rotten */
+    uint64_t version_lsn;      /* installed */
+    uint64_t began, installed; /* the install, and that it was done */
+    uint64_t changed;          /* by a local commit, or given up as rotten */
     uint64_t forgotten;
     uint64_t delivered_lsn; /* version delivered last */
     /* Who is about to give it up to a cache limit, or died on the way; NULL: nobody. */
@@ -239,6 +239,9 @@ const struct oracle_object *oracle_claim(struct sim_oracle *oracle, struct oracl
                                          const struct graft_hash *hash, uint64_t remote_lsn);
 void oracle_note_starts(struct sim_oracle *oracle, struct oracle_replica *replica,
                         const struct graft_volume_id *id, const struct graft_sync_state *state);
+/* What writers that died while they published changed may count without anybody having seen it: a
+ * reset completes it, and drops it. */
+void oracle_dead_commits_change(struct sim_oracle *oracle, struct oracle_replica *replica);
 /* It is about to take the remote's state for its own: not one that it pushed and does not know of.
  */
 void oracle_reset_starts(struct sim_oracle *oracle, struct oracle_replica *replica,
@@ -297,7 +300,7 @@ void oracle_frame_came(struct sim_oracle *oracle, struct graft_volume *volume,
 void oracle_delivered(struct sim_oracle *oracle, struct graft_store *store, uint32_t page,
                       uint64_t resolved_lsn, const void *bytes, size_t size);
 void oracle_installed(struct sim_oracle *oracle, struct graft_store *store, uint32_t page,
-                      uint64_t version_lsn, bool installed);
+                      uint64_t version_lsn, uint64_t began, bool installed);
 /* The store is a new one. */
 void oracle_frames_drop(struct sim_oracle *oracle, const struct graft_store *store);
 

@@ -271,6 +271,7 @@ WRAP(enum graft_rc, graft_store_reset, struct graft_store_session *session, uint
     struct oracle_session *known = watched(session);
     if (known != NULL) {
         oracle_reset_starts(oracle_current(), known->replica, state);
+        oracle_dead_commits_change(oracle_current(), known->replica);
         known->resetting = true;
     }
     enum graft_rc rc = __real_graft_store_reset(session, page_count, changed, state, err);
@@ -357,12 +358,13 @@ WRAP(enum graft_rc, graft_store_install, struct graft_store *store, uint32_t pag
      struct graft_err *err)
 {
     struct sim_oracle *oracle = oracle_current();
+    uint64_t began = oracle == NULL ? 0 : ++oracle->serial;
     if (oracle != NULL)
         oracle_delivered(oracle, store, page, resolved_lsn, bytes, size);
     enum graft_rc rc = __real_graft_store_install(store, page, resolved_lsn, version_lsn, bytes,
                                                   size, installed, err);
     if (oracle != NULL)
-        oracle_installed(oracle, store, page, version_lsn, rc == GRAFT_OK && *installed);
+        oracle_installed(oracle, store, page, version_lsn, began, rc == GRAFT_OK && *installed);
     return rc;
 }
 
