@@ -159,16 +159,22 @@ static uint64_t newest_local(struct oracle_replica *replica)
     return lsn;
 }
 
-/* The pages that the commit changed are not what was fetched before. */
-static void change_pages(struct oracle_replica *replica, const struct oracle_commit *commit,
+/* The pages of the commit may not be what was fetched before. */
+static void forget_pages(struct oracle_replica *replica, const struct oracle_commit *commit,
                          uint64_t serial)
 {
-    if (commit->object != NULL)
-        return;
     for (uint32_t i = 0; i < commit->page_count; i++)
         oracle_page_changed(replica, commit->pages[i], serial);
     for (uint32_t page = commit->least + 1; page <= commit->base_count; page++)
         oracle_page_changed(replica, page, serial);
+}
+
+/* What a pull brings is known to be held; what a local commit changed is not what was fetched. */
+static void change_pages(struct oracle_replica *replica, const struct oracle_commit *commit,
+                         uint64_t serial)
+{
+    if (commit->object == NULL)
+        forget_pages(replica, commit, serial);
 }
 
 void oracle_dead_commits_change(struct sim_oracle *oracle, struct oracle_replica *replica)
@@ -237,29 +243,34 @@ static struct oracle_truth *either(struct sim_oracle *oracle, struct oracle_trut
     return total == 0 ? NULL : oracle_truth_either(oracle, truths, total);
 }
 
-/* One of these is the newest state, and which is not known. Where some are pulls, nothing is asked
- * of it that holds only if it were a local commit, or only if it were a pull. */
+/* One of these is the newest state, and which is not known: nothing is asked of it that holds for
+ * some of them only. */
 static void join_one_of(struct sim_oracle *oracle, struct oracle_replica *replica,
                         struct oracle_commit **found, uint32_t count, struct oracle_truth *truth)
 {
-    struct oracle_commit *local = NULL;
+    const struct oracle_commit *local = NULL, *pull = NULL;
     uint64_t pushed_lsn = 0;
     bool resets = false;
     for (uint32_t i = 0; i < count; i++) {
         if (found[i]->object == NULL)
             local = found[i];
-        else if (pushed_lsn < found[i]->pushed_lsn)
+        else if (pull == NULL || found[i]->object->lsn < pull->object->lsn)
+            pull = found[i];
+        if (pushed_lsn < found[i]->pushed_lsn)
             pushed_lsn = found[i]->pushed_lsn;
         resets |= found[i]->resets;
     }
-    join_line(oracle, replica, local == NULL ? found[0] : local, truth);
-    if (local == NULL || pushed_lsn == 0)
+    join_line(oracle, replica, local != NULL ? local : pull, truth);
+    if (count == 1)
         return;
-    state_at(replica, local->lsn)->is_local = false;
+    if (pull != NULL)
+        state_at(replica, pull->lsn)->is_local = false;
     if (replica->pushed_max < pushed_lsn)
         replica->pushed_max = pushed_lsn;
     if (resets)
         replica->reset_serial = oracle->serial;
+    for (uint32_t i = 0; i < count; i++)
+        forget_pages(replica, found[i], oracle->serial);
 }
 
 /* Somebody begins at a commit of which nobody has said yet that it counts. */
@@ -271,8 +282,6 @@ static bool adopt(struct sim_oracle *oracle, struct oracle_replica *replica, uin
         return false;
     struct oracle_truth *truth = either(oracle, NULL, found, count);
     join_one_of(oracle, replica, found, count, truth);
-    for (uint32_t i = 1; i < count; i++)
-        change_pages(replica, found[i], oracle->serial);
     for (uint32_t i = 0; i < count; i++)
         found[i]->published = true;
     oracle->counts.adopted += found[0]->publishing ? 0 : 1;
@@ -297,12 +306,12 @@ static bool settle_crash(struct sim_oracle *oracle, struct oracle_replica *repli
     if (on_line) {
         state_at(replica, lsn)->truth = truth;
         replica->head = lsn;
+        for (uint32_t i = 0; i < count; i++)
+            forget_pages(replica, found[i], ++oracle->serial);
     } else {
         join_one_of(oracle, replica, found, count, truth);
         oracle->counts.adopted++;
     }
-    for (uint32_t i = 0; i < count; i++)
-        change_pages(replica, found[i], ++oracle->serial);
     replica->durable = lsn;
     replica->newest_local = newest_local(replica);
     replica->crashed = false;

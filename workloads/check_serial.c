@@ -462,14 +462,21 @@ static void join_registers(struct serial *check)
     }
 }
 
+/* One whose outcome is unknown may have its effect long after it ended: a commit whose sync failed
+ * counts once the log is recovered. */
+static bool came_before(const struct workload_record *earlier, const struct workload_record *later)
+{
+    return earlier->replica == later->replica && earlier->outcome != WORKLOAD_UNKNOWN &&
+           earlier->ended < later->invoked;
+}
+
 /* When the newest of those began that ended before `before` did, on a replica. */
 static uint64_t newest_between(const struct serial *check, const struct workload_record *before)
 {
     uint64_t newest = 0;
     for (uint32_t i = 0; i < check->node_count; i++) {
         const struct workload_record *other = record_at(check, check->records[i]);
-        if (other->replica == before->replica && other->ended < before->invoked &&
-            other->invoked > newest)
+        if (came_before(other, before) && other->invoked > newest)
             newest = other->invoked;
     }
     return newest;
@@ -483,8 +490,7 @@ static void join_in_order(struct serial *check)
         uint64_t newest = newest_between(check, later);
         for (uint32_t from = 0; from < check->node_count; from++) {
             const struct workload_record *earlier = record_at(check, check->records[from]);
-            if (earlier->replica == later->replica && earlier->ended < later->invoked &&
-                earlier->ended >= newest)
+            if (came_before(earlier, later) && earlier->ended >= newest)
                 add_edge(check, from, to, WORKLOAD_EDGE_ORDER, 0, 0);
         }
     }

@@ -191,6 +191,28 @@ Test(serial, passes_transactions_that_overlap)
     story_expect(story_serial(), "");
 }
 
+Test(serial, passes_a_read_before_a_commit_in_doubt_comes_to_count)
+{
+    story.order[story.order_count++] = workload_history_count(story.history);
+    story_invoke(0, WORKLOAD_TRANSACTION, 1);
+    story_steps(0, "a1=1");
+    story_close(0, WORKLOAD_UNKNOWN);
+    story_transaction(0, 0, "l1=");
+    story_transaction(0, 0, "l1=1");
+    story_expect(story_serial(), "");
+}
+
+Test(serial, finds_a_commit_in_doubt_that_counts_and_then_does_not)
+{
+    story.order[story.order_count++] = workload_history_count(story.history);
+    story_invoke(0, WORKLOAD_TRANSACTION, 1);
+    story_steps(0, "a1=1");
+    story_close(0, WORKLOAD_UNKNOWN);
+    story_transaction(0, 0, "l1=1");
+    story_transaction(0, 0, "l1=");
+    story_expect(story_serial(), "G-single: a read that missed what was there before it began");
+}
+
 Test(serial, replay_passes_what_each_saw_at_its_place)
 {
     story_transaction(0, 1, "l1= a1=1 r7=0 w7=1");
