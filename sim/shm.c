@@ -247,17 +247,23 @@ static bool wait_word(struct graft_shm *shm, _Atomic uint64_t *word, uint64_t se
     return woken || limit != deadline;
 }
 
-static void wake_word(struct graft_shm *shm, _Atomic uint64_t *word)
+/* All, which may be more than asked for. */
+static bool wake_word(struct graft_shm *shm, _Atomic uint64_t *word, uint32_t count)
 {
+    (void)count;
+    bool woke = false;
     struct sim_world *world = sim_process_of_shm(shm)->world;
     struct sim_link *at = world->word_waiters.next;
     while (at != &world->word_waiters) {
         struct sim_fiber *fiber = SIM_CONTAINER(at, struct sim_fiber, waiting);
         at = at->next;
-        if (fiber->word == word)
+        if (fiber->word == word) {
             sim_fiber_wake(fiber);
+            woke = true;
+        }
     }
     sim_yield(world);
+    return woke;
 }
 
 const struct graft_shm_ops sim_shm_ops = {

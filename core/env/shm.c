@@ -119,16 +119,13 @@ bool graft_shm_wait(struct graft_shm *shm, _Atomic uint64_t *word, uint64_t seen
 void graft_shm_wake(struct graft_shm *shm, _Atomic uint64_t *word)
 {
     GRAFT_ASSERT(shm != NULL && word != NULL);
-    shm->ops->wake(shm, word);
+    (void)shm->ops->wake(shm, word, UINT32_MAX);
 }
 
-void graft_shm_wake_one(struct graft_shm *shm, _Atomic uint64_t *word)
+bool graft_shm_wake_one(struct graft_shm *shm, _Atomic uint64_t *word)
 {
     GRAFT_ASSERT(shm != NULL && word != NULL);
-    if (shm->ops->wake_one != NULL)
-        shm->ops->wake_one(shm, word);
-    else
-        shm->ops->wake(shm, word);
+    return shm->ops->wake(shm, word, 1);
 }
 
 enum graft_rc graft_locks_open(struct graft_shm *shm, const char *path, struct graft_locks **out,

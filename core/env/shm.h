@@ -40,9 +40,8 @@ struct graft_shm_ops {
                               bool *granted, struct graft_err *err);
     void (*unlock)(struct graft_locks *locks, uint32_t index);
     bool (*wait)(struct graft_shm *shm, _Atomic uint64_t *word, uint64_t seen, uint32_t timeout_ms);
-    void (*wake)(struct graft_shm *shm, _Atomic uint64_t *word);
-    /* NULL: all are woken. */
-    void (*wake_one)(struct graft_shm *shm, _Atomic uint64_t *word);
+    /* Wakes `count` waiters or more; false when there was none. */
+    bool (*wake)(struct graft_shm *shm, _Atomic uint64_t *word, uint32_t count);
 };
 
 struct graft_shm {
@@ -105,8 +104,8 @@ bool graft_shm_wait(struct graft_shm *shm, _Atomic uint64_t *word, uint64_t seen
                     uint32_t timeout_ms);
 /* Wakes all waiters of the word, in all processes. */
 void graft_shm_wake(struct graft_shm *shm, _Atomic uint64_t *word);
-/* Wakes one of them, or more. */
-void graft_shm_wake_one(struct graft_shm *shm, _Atomic uint64_t *word);
+/* Wakes one of them, or more; false when nobody waits. */
+bool graft_shm_wake_one(struct graft_shm *shm, _Atomic uint64_t *word);
 
 /* Opens a lock file (made when missing). Each opener is an owner of its own, also within one
  * process; its locks are released at close and when its process dies. GRAFT_EUNSUPPORTED on a file

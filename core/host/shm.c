@@ -189,16 +189,11 @@ static bool wait_word(struct graft_shm *shm, _Atomic uint64_t *word, uint64_t se
     return rc == 0 || errno != ETIMEDOUT;
 }
 
-static void wake_word(struct graft_shm *shm, _Atomic uint64_t *word)
+static bool wake_word(struct graft_shm *shm, _Atomic uint64_t *word, uint32_t count)
 {
     (void)shm;
-    (void)syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
-}
-
-static void wake_one_word(struct graft_shm *shm, _Atomic uint64_t *word)
-{
-    (void)shm;
-    (void)syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+    int limit = count > INT32_MAX ? INT32_MAX : (int)count;
+    return syscall(SYS_futex, word, FUTEX_WAKE, limit, NULL, NULL, 0) > 0;
 }
 
 static const struct graft_shm_ops ops = {
@@ -217,7 +212,6 @@ static const struct graft_shm_ops ops = {
     .unlock = graft_host_unlock,
     .wait = wait_word,
     .wake = wake_word,
-    .wake_one = wake_one_word,
 };
 
 void graft_host_shm_init(struct graft_host_shm *shm, struct graft_alloc *alloc)

@@ -13,10 +13,19 @@
 
 #define LOOK_MS 20U         /* how often a waiter looks whether the leader lives */
 #define ROLE_WAIT_MS 10000U /* for the writer role, to save the log */
+/* So many commits after one that somebody waited for are shared too: between two commits of theirs
+ * there are moments when nobody waits, and who syncs with the role in its hands then holds up all.
+ */
+#define CROWD_COMMITS 32U
 
-bool graft_store_writer_wanted(const struct graft_store_session *session)
+bool graft_store_writer_wanted(struct graft_store_session *session)
 {
-    return session->txn.open && graft_writer_is_wanted(session->store);
+    struct graft_store *store = session->store;
+    if (!session->txn.open)
+        return false;
+    if (graft_writer_is_wanted(store))
+        graft_header_raise(store, GRAFT_W_CROWD, session->txn.lsn + CROWD_COMMITS);
+    return session->txn.lsn <= graft_header_load(store, GRAFT_W_CROWD);
 }
 
 static _Atomic uint64_t *lead_of(struct graft_store *store)

@@ -123,6 +123,7 @@ enum graft_table_word {
     GRAFT_W_HALVES = 48,  /* two of 8 words: see graft_half_word */
     GRAFT_W_SYNC = 64,    /* two copies of 8 words */
     GRAFT_W_PULLING = 80, /* 1 while a pull may stand in the log that is not published */
+    GRAFT_W_CROWD = 81,   /* commits up to this LSN share syncs, as writers waited lately */
 };
 
 #define GRAFT_PUBLISHING_NOTE UINT64_MAX

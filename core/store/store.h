@@ -155,9 +155,9 @@ void graft_store_publish_keep(struct graft_store_session *session);
 GRAFT_MUST_USE enum graft_rc graft_store_rollback(struct graft_store_session *session,
                                                   struct graft_err *err);
 
-/* Whether others wait for the writer role, which this session has: then it is better to publish
- * before the sync, and to let it go. */
-bool graft_store_writer_wanted(const struct graft_store_session *session);
+/* Whether others wait for the writer role, which this session has, or did so lately: then it is
+ * better to publish before the sync, and to let it go. */
+bool graft_store_writer_wanted(struct graft_store_session *session);
 /* Waits until the published commits up to `lsn` are durable, by one sync for all who wait. On
  * failure they are in doubt: nobody sees them until they are durable, and later calls try to make
  * them so. */

@@ -3,7 +3,8 @@
  * long as it lives, so that a mark whose lock can be had belongs to nobody any more, and the role
  * of a writer that was killed passes to whoever looks next.
  *
- *   bit 0      somebody waits, and wants to be woken
+ *   bit 0      somebody may wait, and wants to be woken; it stays when the role passes on, until
+ *              there was nobody to wake
  *   bits 1..   the mark + 1; 0 = free */
 #include "store/parts.h"
 
@@ -33,11 +34,11 @@ bool graft_owner_is_dead(struct graft_store_session *session, uint64_t owner)
 }
 
 /* Takes the role from `seen`, whose owner is nobody or dead. */
-static bool take(struct graft_store_session *session, uint64_t seen, uint64_t waited)
+static bool take(struct graft_store_session *session, uint64_t seen)
 {
     struct graft_store *store = session->store;
     uint64_t mine = (uint64_t)(session->mark + 1) << 1;
-    return graft_shm_cas(store->env->shm, role_of(store), seen, mine | (seen & WAITED) | waited);
+    return graft_shm_cas(store->env->shm, role_of(store), seen, mine | (seen & WAITED));
 }
 
 /* What a dead writer left at the log's end goes before anything takes its place. */
@@ -47,14 +48,14 @@ static void void_left_over(struct graft_store *store)
 }
 
 /* Whether the owner lives is a question to the system, and not asked at each try. */
-static bool try_role(struct graft_store_session *session, uint64_t waited, bool ask)
+static bool try_role(struct graft_store_session *session, bool ask)
 {
     for (;;) {
         uint64_t seen = graft_shm_load(role_of(session->store));
         bool orphaned = seen >> 1 != 0;
         if (orphaned && (!ask || !graft_owner_is_dead(session, seen >> 1)))
             return false;
-        if (!take(session, seen, waited))
+        if (!take(session, seen))
             continue;
         GRAFT_SOMETIMES(orphaned, "the writer role is taken from a session that died");
         if (orphaned)
@@ -66,7 +67,7 @@ static bool try_role(struct graft_store_session *session, uint64_t waited, bool 
 bool graft_writer_take(struct graft_store_session *session, uint32_t timeout_ms)
 {
     struct graft_store *store = session->store;
-    if (try_role(session, 0, timeout_ms == 0))
+    if (try_role(session, timeout_ms == 0))
         return true;
     if (timeout_ms == 0)
         return false;
@@ -75,7 +76,7 @@ bool graft_writer_take(struct graft_store_session *session, uint32_t timeout_ms)
     for (;;) {
         uint64_t now_us = graft_clock_monotonic_us(clock);
         if (now_us >= end_us)
-            return try_role(session, WAITED, true);
+            return try_role(session, true);
         bool woken = true;
         uint64_t seen = graft_shm_load(role_of(store));
         if (seen >> 1 != 0 &&
@@ -85,8 +86,7 @@ bool graft_writer_take(struct graft_store_session *session, uint32_t timeout_ms)
             woken = graft_shm_wait(store->env->shm, role_of(store), seen | WAITED,
                                    left_ms < LOOK_MS ? (uint32_t)left_ms : LOOK_MS);
         }
-        /* Others may wait beside this one. */
-        if (try_role(session, WAITED, !woken))
+        if (try_role(session, !woken))
             return true;
     }
 }
@@ -102,10 +102,10 @@ static void free_role(struct graft_store *store, uint32_t mark)
         uint64_t seen = graft_shm_load(role_of(store));
         if (seen >> 1 != (uint64_t)mark + 1)
             return;
-        if (!graft_shm_cas(store->env->shm, role_of(store), seen, 0))
+        if (!graft_shm_cas(store->env->shm, role_of(store), seen, seen & WAITED))
             continue;
-        if ((seen & WAITED) != 0)
-            graft_shm_wake_one(store->env->shm, role_of(store));
+        if ((seen & WAITED) != 0 && !graft_shm_wake_one(store->env->shm, role_of(store)))
+            (void)graft_shm_cas(store->env->shm, role_of(store), WAITED, 0);
         return;
     }
 }

@@ -579,10 +579,12 @@ static bool wait_word(struct graft_shm *shm, _Atomic uint64_t *word, uint64_t se
     return true;
 }
 
-static void wake_word(struct graft_shm *shm, _Atomic uint64_t *word)
+static bool wake_word(struct graft_shm *shm, _Atomic uint64_t *word, uint32_t count)
 {
     (void)shm;
     (void)word;
+    (void)count;
+    return false;
 }
 
 static const struct graft_shm_ops shm_ops = {

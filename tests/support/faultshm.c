@@ -138,9 +138,10 @@ static bool wait_word(struct graft_shm *shm, _Atomic uint64_t *word, uint64_t se
     return graft_shm_wait(self_of(shm)->real, word, seen, timeout_ms);
 }
 
-static void wake_word(struct graft_shm *shm, _Atomic uint64_t *word)
+static bool wake_word(struct graft_shm *shm, _Atomic uint64_t *word, uint32_t count)
 {
-    graft_shm_wake(self_of(shm)->real, word);
+    struct graft_shm *real = self_of(shm)->real;
+    return real->ops->wake(real, word, count);
 }
 
 static const struct graft_shm_ops ops = {
