@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/catalogue.h"
+#include "vfs/connection.h"
 #include "vfs/pragma.h"
 #include "vfs/super.h"
 
@@ -136,16 +137,6 @@ static enum graft_rc abandon_write(struct graft_dbfile *file, struct graft_err *
     return rc;
 }
 
-/* Whether the statement that runs may write, to this database or another one. */
-static bool runs_a_writer(struct graft_dbfile *file)
-{
-    sqlite3 *db = file->database == NULL ? NULL : *file->database;
-    sqlite3_stmt *statement = db == NULL ? NULL : sqlite3_next_stmt(db, NULL);
-    while (statement != NULL && (!sqlite3_stmt_busy(statement) || sqlite3_stmt_readonly(statement)))
-        statement = sqlite3_next_stmt(db, statement);
-    return statement != NULL;
-}
-
 /* A connection that is about to write stands in line for the role before it pins a snapshot: one
  * that it has already would be stale once the writer before it is done. If it reads this database
  * after all (and writes another), it gives the role back. */
@@ -153,8 +144,8 @@ static void ask_early(struct graft_dbfile *file)
 {
     struct graft_err ignored;
     graft_err_clear(&ignored);
-    bool ask =
-        file->eager && !file->pinned && !file->sticky && !file->read_only && runs_a_writer(file);
+    bool ask = file->eager && !file->pinned && !file->sticky && !file->read_only &&
+               graft_connection_writes(file->database);
     file->eager = false;
     file->early = ask && take_role(file, &ignored) == GRAFT_OK;
 }
@@ -527,11 +518,13 @@ static int dbfile_sync(sqlite3_file *base, int flags)
 
 /* As in WAL mode a commit of one file that others wait behind is visible before it is durable: they
  * append theirs while it is synced, and one sync serves all. Not what a rollback plays back, which
- * is no commit at all, and not with a connection that keeps the role. */
+ * is no commit at all (it comes from the journal, so that there must be one to be seen reading),
+ * and not with a connection that keeps the role. */
 static bool may_share(const struct graft_dbfile *file, const char *super)
 {
-    return file->synchronous >= 2 && super == NULL && !file->exclusive && !file->journal.replayed &&
-           graft_write_is_wanted(file->session);
+    return file->synchronous >= 2 && super == NULL && !file->exclusive && !file->sticky &&
+           file->journal.size > 0 && !file->journal.replayed &&
+           graft_connection_is_alone(file->database) && graft_write_is_wanted(file->session);
 }
 
 static enum graft_rc prepare(struct graft_dbfile *file, const char *super, struct graft_err *err)

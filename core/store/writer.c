@@ -5,17 +5,25 @@
  *
  *   bit 0      somebody may wait, and wants to be woken; it stays when the role passes on, until
  *              there was nobody to wake
- *   bits 1..   the mark + 1; 0 = free */
+ *   bits 1..   the mark + 1; 0 = free
+ *   bits 32..  how often it was let go, so that who has looked at a word, and asked whether its
+ * owner lives, does not take what has passed on to the heir of the mark meanwhile */
 #include "store/parts.h"
 
 #include "base/catalogue.h"
 
 #define WAITED UINT64_C(1)
+#define TURN (UINT64_C(1) << 32)
 #define LOOK_MS 20U /* how often a waiter looks whether the writer lives */
 
 static _Atomic uint64_t *role_of(struct graft_store *store)
 {
     return &store->header[GRAFT_W_WRITER];
+}
+
+static uint32_t owner_of(uint64_t word)
+{
+    return (uint32_t)word >> 1;
 }
 
 bool graft_owner_is_dead(struct graft_store_session *session, uint64_t owner)
@@ -38,7 +46,8 @@ static bool take(struct graft_store_session *session, uint64_t seen)
 {
     struct graft_store *store = session->store;
     uint64_t mine = (uint64_t)(session->mark + 1) << 1;
-    return graft_shm_cas(store->env->shm, role_of(store), seen, mine | (seen & WAITED));
+    uint64_t kept = seen & (~(TURN - 1) | WAITED);
+    return graft_shm_cas(store->env->shm, role_of(store), seen, kept | mine);
 }
 
 /* What a dead writer left at the log's end goes before anything takes its place. */
@@ -52,8 +61,8 @@ static bool try_role(struct graft_store_session *session, bool ask)
 {
     for (;;) {
         uint64_t seen = graft_shm_load(role_of(session->store));
-        bool orphaned = seen >> 1 != 0;
-        if (orphaned && (!ask || !graft_owner_is_dead(session, seen >> 1)))
+        bool orphaned = owner_of(seen) != 0;
+        if (orphaned && (!ask || !graft_owner_is_dead(session, owner_of(seen))))
             return false;
         if (!take(session, seen))
             continue;
@@ -79,7 +88,7 @@ bool graft_writer_take(struct graft_store_session *session, uint32_t timeout_ms)
             return try_role(session, true);
         bool woken = true;
         uint64_t seen = graft_shm_load(role_of(store));
-        if (seen >> 1 != 0 &&
+        if (owner_of(seen) != 0 &&
             ((seen & WAITED) != 0 ||
              graft_shm_cas(store->env->shm, role_of(store), seen, seen | WAITED))) {
             uint64_t left_ms = (end_us - now_us + 999) / 1000;
@@ -100,26 +109,27 @@ static void free_role(struct graft_store *store, uint32_t mark)
 {
     for (;;) {
         uint64_t seen = graft_shm_load(role_of(store));
-        if (seen >> 1 != (uint64_t)mark + 1)
+        if (owner_of(seen) != mark + 1)
             return;
-        if (!graft_shm_cas(store->env->shm, role_of(store), seen, seen & WAITED))
+        uint64_t idle = (seen & ~(TURN - 1)) + TURN + (seen & WAITED);
+        if (!graft_shm_cas(store->env->shm, role_of(store), seen, idle))
             continue;
         if ((seen & WAITED) != 0 && !graft_shm_wake_one(store->env->shm, role_of(store)))
-            (void)graft_shm_cas(store->env->shm, role_of(store), WAITED, 0);
+            (void)graft_shm_cas(store->env->shm, role_of(store), idle, idle - WAITED);
         return;
     }
 }
 
 void graft_writer_release(struct graft_store_session *session)
 {
-    GRAFT_ALWAYS(graft_shm_load(role_of(session->store)) >> 1 == (uint64_t)session->mark + 1,
+    GRAFT_ALWAYS(owner_of(graft_shm_load(role_of(session->store))) == session->mark + 1,
                  "who lets go of the writer role has it");
     free_role(session->store, session->mark);
 }
 
 void graft_writer_disown(struct graft_store *store, uint32_t mark)
 {
-    if (graft_shm_load(role_of(store)) >> 1 == (uint64_t)mark + 1)
+    if (owner_of(graft_shm_load(role_of(store))) == mark + 1)
         void_left_over(store);
     free_role(store, mark);
     (void)graft_shm_cas(store->env->shm, &store->header[GRAFT_W_SYNCING], (uint64_t)mark + 1, 0);

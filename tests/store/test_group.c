@@ -124,6 +124,118 @@ Test(group, the_role_is_free_when_the_mark_of_a_dead_writer_is_taken_again)
     kit_deinit(&kit);
 }
 
+/* Something happens just before the next store into the word of the role. */
+static struct {
+    struct graft_shm_ops ops;
+    struct kit *kit;
+    void (*then)(void);
+    uint32_t wakes;
+    struct graft_store_session *first, *second;
+} between;
+
+static void before_role(struct graft_shm *shm, const _Atomic uint64_t *word)
+{
+    (void)shm;
+    void (*then)(void) = between.then;
+    if (then == NULL || word != &between.kit->store->header[GRAFT_W_WRITER])
+        return;
+    between.then = NULL;
+    then();
+}
+
+/* Nobody sleeps the first time, and somebody does from then on. */
+static bool wake_somebody(struct graft_shm *shm, _Atomic uint64_t *word, uint32_t count)
+{
+    (void)shm;
+    (void)word;
+    (void)count;
+    return between.wakes++ > 0;
+}
+
+static const struct graft_shm_ops *stand_between(struct kit *kit)
+{
+    struct graft_shm *shm = kit->store->env->shm;
+    const struct graft_shm_ops *real = shm->ops;
+    between.ops = *real;
+    between.ops.before_store = before_role;
+    between.ops.wake = wake_somebody;
+    between.kit = kit;
+    between.wakes = 0;
+    shm->ops = &between.ops;
+    return real;
+}
+
+static void heir_takes_the_role(void)
+{
+    struct kit *kit = between.kit;
+    between.first = kit_session(kit);
+    cr_assert(graft_writer_take(between.first, 0));
+    (void)atomic_fetch_or(&kit->store->header[GRAFT_W_WRITER], 1); /* somebody waits for it */
+}
+
+Test(group, the_heir_of_a_mark_keeps_the_role_that_it_took)
+{
+    struct kit kit;
+    kit_init(&kit, NULL);
+    struct graft_store_session *dead = kit_session(&kit), *other = kit_session(&kit);
+    cr_assert(graft_writer_take(dead, 0));
+    (void)atomic_fetch_or(&kit.store->header[GRAFT_W_WRITER], 1);
+    uint32_t mark = dead->mark;
+    kit_abandon(&kit, dead);
+    kit.store->mark_hint = mark;
+    const struct graft_shm_ops *real = stand_between(&kit);
+    between.then = heir_takes_the_role; /* when `other` has found the owner dead */
+    cr_assert_not(graft_writer_take(other, 0));
+    kit.store->env->shm->ops = real;
+    cr_assert_eq(between.first->mark, mark);
+    graft_writer_release(between.first);
+    graft_store_session_close(between.first);
+    graft_store_session_close(other);
+    kit_deinit(&kit);
+}
+
+static void role_passes_on(void)
+{
+    cr_assert(graft_writer_take(between.second, 0));
+    (void)atomic_fetch_or(&between.kit->store->header[GRAFT_W_WRITER], 1); /* two sleep */
+    graft_writer_release(between.second);                                  /* one is woken */
+}
+
+static bool wake_nobody_then_pass_on(struct graft_shm *shm, _Atomic uint64_t *word, uint32_t count)
+{
+    (void)shm;
+    (void)word;
+    (void)count;
+    if (between.wakes++ > 0)
+        return true;
+    role_passes_on();
+    return false;
+}
+
+Test(group, who_found_nobody_to_wake_does_not_speak_for_those_who_came_after)
+{
+    struct kit kit;
+    kit_init(&kit, NULL);
+    between.first = kit_session(&kit);
+    between.second = kit_session(&kit);
+    cr_assert(graft_writer_take(between.first, 0));
+    (void)atomic_fetch_or(&kit.store->header[GRAFT_W_WRITER], 1); /* and went away */
+    const struct graft_shm_ops *real = stand_between(&kit);
+    between.then = NULL;
+    graft_writer_release(between.first);
+    cr_assert_not(graft_writer_is_wanted(kit.store));
+    cr_assert(graft_writer_take(between.first, 0));
+    (void)atomic_fetch_or(&kit.store->header[GRAFT_W_WRITER], 1);
+    between.wakes = 0;
+    between.ops.wake = wake_nobody_then_pass_on;
+    graft_writer_release(between.first);
+    cr_assert(graft_writer_is_wanted(kit.store));
+    kit.store->env->shm->ops = real;
+    graft_store_session_close(between.first);
+    graft_store_session_close(between.second);
+    kit_deinit(&kit);
+}
+
 struct worker {
     struct kit *kit;
     unsigned commits, busy;

@@ -73,6 +73,96 @@ Test(commit, a_spilled_and_rolled_back_transaction_makes_no_commit)
     close_db(db);
 }
 
+/* From now on commits are published before they are synced, as if others waited. */
+static void make_a_crowd(const char *name)
+{
+    sqlite3 *writer = open_db(name, ""), *waiter = open_db(name, "");
+    run(waiter, "CREATE TABLE IF NOT EXISTS crowd(a); INSERT INTO crowd VALUES(1)");
+    run(writer, "BEGIN; INSERT INTO crowd VALUES(2)");
+    /* Who wrote before asks for the role before it pins, and stands in line. */
+    cr_assert_eq(run_code(waiter, "BEGIN IMMEDIATE"), SQLITE_BUSY);
+    run(writer, "COMMIT");
+    close_db(waiter);
+    close_db(writer);
+}
+
+Test(commit, a_rollback_makes_no_commit_where_commits_share_syncs)
+{
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        char name[32], sql[80];
+        snprintf(name, sizeof name, "%s.graft", modes[i]);
+        snprintf(sql, sizeof sql, "PRAGMA journal_mode=%s; PRAGMA cache_size=10", modes[i]);
+        sqlite3 *db = open_db(name, "");
+        run(db, "CREATE TABLE t(a, b)");
+        run(db, sql);
+        make_a_crowd(name);
+        sqlite3_int64 lsn = number(db, "SELECT local_lsn FROM graft_status");
+        run(db, "BEGIN");
+        run(db, NUMBERS "INSERT INTO t SELECT i, hex(randomblob(100)) FROM c");
+        (void)run_code(db, "ROLLBACK");
+        cr_expect_eq(number(db, "SELECT local_lsn FROM graft_status"), lsn, "%s", modes[i]);
+        close_db(db);
+        graft_test_remove(graft_test_path(&fix.dir, name));
+    }
+}
+
+/* SQLite uses no super-journal here: the main database is in memory. */
+Test(commit, files_beside_a_memory_database_commit_together_where_commits_share_syncs)
+{
+    sqlite3 *db = open_db("x.graft", "");
+    run(db, "CREATE TABLE t(a); INSERT INTO t VALUES(0)");
+    sqlite3 *second = open_db("y.graft", "");
+    run(second, "CREATE TABLE t(a); INSERT INTO t VALUES(0)");
+    uint64_t hit = 1;
+    for (uint64_t nth = 1; hit > 0; nth++) {
+        char sql[2400];
+        snprintf(sql, sizeof sql,
+                 "ATTACH 'file:%s/x.graft?vfs=graft' AS x; ATTACH 'file:%s/y.graft?vfs=graft' AS y;"
+                 "BEGIN; UPDATE x.t SET a=a+1; UPDATE y.t SET a=a+1",
+                 fix.dir.path, fix.dir.path);
+        sqlite3 *both = NULL;
+        cr_assert_eq(sqlite3_open_v2(":memory:", &both,
+                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI,
+                                     NULL),
+                     SQLITE_OK);
+        make_a_crowd("x.graft");
+        run(both, sql);
+        graft_faults_arm(&fix.faulty.faults,
+                         GRAFT_FAULT_WRITE | GRAFT_FAULT_ALLOCATE | GRAFT_FAULT_SPACE, nth,
+                         GRAFT_EFULL, true);
+        int code = run_code(both, "COMMIT");
+        hit = graft_faults_disarm(&fix.faulty.faults);
+        cr_assert_eq(code == SQLITE_OK, hit == 0);
+        if (!sqlite3_get_autocommit(both))
+            run(both, "ROLLBACK");
+        cr_assert_eq(sqlite3_close(both), SQLITE_OK);
+        cr_assert_eq(number(db, "SELECT a FROM t"), number(second, "SELECT a FROM t"));
+    }
+    close_db(second);
+    close_db(db);
+}
+
+/* The pragma sets the mode of attached databases, too, and tells them nothing. */
+Test(commit, an_attached_database_in_exclusive_mode_keeps_the_role_where_commits_share_syncs)
+{
+    sqlite3 *other = open_db("app.graft", "");
+    run(other, "CREATE TABLE t(a)");
+    make_a_crowd("app.graft");
+    sqlite3 *db = open_db("main.graft", "");
+    char sql[1200];
+    snprintf(sql, sizeof sql, "ATTACH 'file:%s/app.graft?vfs=graft' AS app", fix.dir.path);
+    run(db, sql);
+    run(db, "PRAGMA locking_mode=EXCLUSIVE");
+    run(db, "INSERT INTO app.t VALUES(1)");
+    cr_assert_eq(run_code(other, "INSERT INTO t VALUES(2)") & 0xff, SQLITE_BUSY);
+    run(db, "INSERT INTO app.t VALUES(3)");
+    expect_rows(db, "SELECT a FROM app.t", "1 3");
+    close_db(db);
+    run(other, "INSERT INTO t VALUES(4)");
+    expect_rows(other, "SELECT a FROM t", "1 3 4");
+    close_db(other);
+}
+
 Test(commit, savepoints_roll_back_across_spills)
 {
     sqlite3 *db = open_db("app.graft", "");
