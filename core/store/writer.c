@@ -6,8 +6,8 @@
  *   bit 0      somebody may wait, and wants to be woken; it stays when the role passes on, until
  *              there was nobody to wake
  *   bits 1..   the mark + 1; 0 = free
- *   bits 32..  how often it was let go, so that who has looked at a word, and asked whether its
- * owner lives, does not take what has passed on to the heir of the mark meanwhile */
+ *   bits 32..  how often it was let go, so that who has found the owner dead does not take what
+ *              has passed on to the heir of its mark meanwhile */
 #include "store/parts.h"
 
 #include "base/catalogue.h"
