@@ -124,6 +124,9 @@ enum graft_table_word {
     GRAFT_W_SYNC = 64,    /* two copies of 8 words */
     GRAFT_W_PULLING = 80, /* 1 while a pull may stand in the log that is not published */
     GRAFT_W_CROWD = 81,   /* commits up to this LSN share syncs, as writers waited lately */
+    /* Syncs under way: the side that they enter, and how many on each of the log and the table. */
+    GRAFT_W_FLIGHT_SIDE = 82,
+    GRAFT_W_FLIGHTS = 83, /* two a side; see flight.c */
 };
 
 #define GRAFT_PUBLISHING_NOTE UINT64_MAX
@@ -161,7 +164,9 @@ bool graft_checked_word_value(uint64_t word, uint64_t seed, enum graft_table_wor
 enum graft_lock_index {
     GRAFT_LOCK_OPEN = 0, /* shared while open; exclusive to create, recover, tidy */
     GRAFT_LOCK_FOLD = 2,
-    GRAFT_LOCK_DOOR = 3,   /* whoever opens, or closes as the last one */
+    GRAFT_LOCK_DOOR = 3,    /* whoever opens, or closes as the last one */
+    GRAFT_LOCK_FLIGHTS = 4, /* shared while a sync is under way: see flight.c */
+    GRAFT_LOCK_FLIGHTS_OTHER = 5,
     GRAFT_LOCK_MARKS = 16, /* + the index of the mark */
 };
 

@@ -196,7 +196,7 @@ static enum graft_rc check_poison(struct graft_store *store, struct graft_err *e
 
 /* The head is loaded before the half: if the writer moved to another half in between, it synced all
  * that was published in this one first. */
-static enum graft_rc sync_half(struct graft_store *store, struct graft_err *err)
+static enum graft_rc sync_in_flight(struct graft_store *store, struct graft_err *err)
 {
     GRAFT_TRY(check_poison(store, err));
     uint64_t head = graft_header_load(store, GRAFT_W_HEAD);
@@ -216,6 +216,15 @@ static enum graft_rc sync_half(struct graft_store *store, struct graft_err *err)
     GRAFT_ALWAYS(graft_synced_load(store) <= graft_header_load(store, GRAFT_W_HEAD),
                  "no more commits are called durable than were published");
     return GRAFT_OK;
+}
+
+static enum graft_rc sync_half(struct graft_store *store, struct graft_err *err)
+{
+    struct graft_flight flight;
+    GRAFT_TRY(graft_flight_begin(store, GRAFT_SYNCED_LOG, &flight, err));
+    enum graft_rc rc = sync_in_flight(store, err);
+    graft_flight_end(store, &flight);
+    return rc;
 }
 
 enum graft_rc graft_log_damage(struct graft_store *store, unsigned half)

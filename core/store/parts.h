@@ -53,7 +53,9 @@ struct graft_store {
     struct graft_config config;
     uint64_t volume_seed;
     struct graft_mutex
-        *sync_mutex;           /* one sync of the log at a time: it alone learns of a failure */
+        *sync_mutex; /* one sync of the log at a time: it alone learns of a failure */
+    struct graft_mutex *flight_mutex; /* guards flights */
+    unsigned flights[2];              /* syncs of this process that are under way, a side */
     struct graft_mutex *mutex; /* guards chunk mapping, fold_busy, the ahead cache, first marking */
     struct graft_map *map;
     _Atomic uint64_t *header;
@@ -176,6 +178,8 @@ GRAFT_MUST_USE enum graft_rc graft_table_sync_folded(struct graft_store *store, 
                                                      struct graft_err *err);
 GRAFT_MUST_USE enum graft_rc graft_table_sync_header(struct graft_store *store,
                                                      struct graft_err *err);
+/* Says that a sync of these bytes of the table may have failed; 0 bytes: to its end. */
+void graft_table_suspect(struct graft_store *store, uint64_t offset, uint64_t bytes);
 /* Writes again, and syncs, what a failed sync may have lost. */
 GRAFT_MUST_USE enum graft_rc graft_table_mend(struct graft_store *store, struct graft_err *err);
 /* The words that were made zero are so on the disk. `logged`: the log may still have versions of
@@ -269,6 +273,24 @@ void graft_half_leave(struct graft_store *store, unsigned half, uint64_t generat
 /* Makes durable that this is the newest generation. */
 GRAFT_MUST_USE enum graft_rc graft_half_announce(struct graft_store *store, uint64_t generation,
                                                  struct graft_err *err);
+/* ---- flight: syncs under way ---- */
+
+enum graft_synced_file { GRAFT_SYNCED_LOG, GRAFT_SYNCED_TABLE };
+
+struct graft_flight {
+    enum graft_synced_file synced;
+    unsigned side;
+};
+
+/* Around a sync, up to where its failure stands in the shared table. */
+GRAFT_MUST_USE enum graft_rc graft_flight_begin(struct graft_store *store,
+                                                enum graft_synced_file synced,
+                                                struct graft_flight *out, struct graft_err *err);
+void graft_flight_end(struct graft_store *store, const struct graft_flight *flight);
+/* Behind the door, with the files open: waits until every sync that had begun has said how it
+ * ended; one whose process died in it failed. */
+GRAFT_MUST_USE enum graft_rc graft_flight_await(struct graft_store *store, struct graft_err *err);
+
 /* Syncs the half that is appended to; on success all that was published before is durable, on
  * failure the half is poisoned. */
 GRAFT_MUST_USE enum graft_rc graft_log_sync(struct graft_store *store, struct graft_err *err);

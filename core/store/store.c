@@ -37,7 +37,8 @@ enum graft_rc graft_store_new(struct graft_env *env, const char *directory,
     store->allocated = graft_calloc(env->alloc, 1, sizeof *store->allocated);
     if (store->directory == NULL || store->allocated == NULL ||
         graft_mutex_new(env->tasks, &store->mutex) != GRAFT_OK ||
-        graft_mutex_new(env->tasks, &store->sync_mutex) != GRAFT_OK)
+        graft_mutex_new(env->tasks, &store->sync_mutex) != GRAFT_OK ||
+        graft_mutex_new(env->tasks, &store->flight_mutex) != GRAFT_OK)
         goto no_memory;
     *out = store;
     return GRAFT_OK;
@@ -58,6 +59,7 @@ void graft_store_free(struct graft_store *store)
     graft_locks_close(store->locks);
     graft_mutex_free(store->mutex);
     graft_mutex_free(store->sync_mutex);
+    graft_mutex_free(store->flight_mutex);
     graft_pageset_deinit(&store->ahead.pages);
     graft_pageset_deinit(&store->logged.pages);
     graft_config_deinit(&store->config);
@@ -261,8 +263,10 @@ static enum graft_rc open_inside(struct graft_store *store, struct graft_err *er
     GRAFT_TRY(graft_store_read_config(store, &store->config, err));
     store->volume_seed = seed_of(&store->config);
     GRAFT_TRY(graft_store_open_files(store, false, err));
-    if (!first)
-        return graft_table_check_identity(store, err);
+    if (!first) {
+        GRAFT_TRY(graft_table_check_identity(store, err));
+        return graft_flight_await(store, err);
+    }
     GRAFT_TRY(check_files(store, err));
     enum graft_rc rc = graft_store_recover(store, err);
     /* The table can have got to the disk before, and the log not at all. */

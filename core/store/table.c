@@ -178,20 +178,27 @@ enum graft_rc graft_table_reserve(struct graft_store *store, uint32_t page, stru
 
 /* ---- Syncing ---- */
 
+void graft_table_suspect(struct graft_store *store, uint64_t offset, uint64_t bytes)
+{
+    graft_header_raise(store, GRAFT_W_SUSPECT_BEFORE, UINT64_MAX - offset);
+    graft_header_raise(store, GRAFT_W_SUSPECT_END, bytes == 0 ? UINT64_MAX : offset + bytes);
+    graft_header_store(store, GRAFT_W_SUSPECT, 1);
+}
+
 static enum graft_rc sync_range(struct graft_store *store, uint64_t offset, uint64_t bytes,
                                 struct graft_err *err)
 {
+    struct graft_flight flight;
+    GRAFT_TRY(graft_flight_begin(store, GRAFT_SYNCED_TABLE, &flight, err));
     uint64_t synced = graft_synced_load(store);
     enum graft_rc rc = graft_map_sync(store->map, offset, bytes, err);
     if (rc == GRAFT_OK && offset == 0)
         graft_header_raise(store, GRAFT_W_KEPT, synced);
     /* The system may call the words clean now that it failed to write; see graft_table_mend. */
     GRAFT_SOMETIMES(rc != GRAFT_OK, "a sync of the table failed");
-    if (rc != GRAFT_OK) {
-        graft_header_raise(store, GRAFT_W_SUSPECT_BEFORE, UINT64_MAX - offset);
-        graft_header_raise(store, GRAFT_W_SUSPECT_END, bytes == 0 ? UINT64_MAX : offset + bytes);
-        graft_header_store(store, GRAFT_W_SUSPECT, 1);
-    }
+    if (rc != GRAFT_OK)
+        graft_table_suspect(store, offset, bytes);
+    graft_flight_end(store, &flight);
     return rc;
 }
 
