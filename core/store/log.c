@@ -194,6 +194,12 @@ static enum graft_rc check_poison(struct graft_store *store, struct graft_err *e
                          store->directory);
 }
 
+static enum graft_rc poison(struct graft_store *store, unsigned half, enum graft_rc rc)
+{
+    graft_header_store(store, GRAFT_W_POISON, graft_half_load(store, half, GRAFT_HALF_GENERATION));
+    return rc;
+}
+
 /* The head is loaded before the half: if the writer moved to another half in between, it synced all
  * that was published in this one first. */
 static enum graft_rc sync_in_flight(struct graft_store *store, struct graft_err *err)
@@ -204,11 +210,8 @@ static enum graft_rc sync_in_flight(struct graft_store *store, struct graft_err 
     enum graft_rc rc = graft_file_sync(store->files[half], err);
     store->counts.syncs++;
     GRAFT_SOMETIMES(rc != GRAFT_OK, "a sync of the log failed");
-    if (rc != GRAFT_OK) {
-        graft_header_store(store, GRAFT_W_POISON,
-                           graft_half_load(store, half, GRAFT_HALF_GENERATION));
-        return rc;
-    }
+    if (rc != GRAFT_OK)
+        return poison(store, half, rc);
     /* The system tells each process that has the file open, but only one of them may have been told
      * yet: that this sync did well says nothing then. */
     GRAFT_TRY(check_poison(store, err));
@@ -221,8 +224,10 @@ static enum graft_rc sync_in_flight(struct graft_store *store, struct graft_err 
 static enum graft_rc sync_half(struct graft_store *store, struct graft_err *err)
 {
     struct graft_flight flight;
-    GRAFT_TRY(graft_flight_begin(store, GRAFT_SYNCED_LOG, &flight, err));
-    enum graft_rc rc = sync_in_flight(store, err);
+    enum graft_rc rc = graft_flight_begin(store, GRAFT_SYNCED_LOG, &flight, err);
+    if (rc != GRAFT_OK) /* counts as a sync that failed: one that is not entered must not be made */
+        return poison(store, (unsigned)graft_header_load(store, GRAFT_W_HALF), rc);
+    rc = sync_in_flight(store, err);
     graft_flight_end(store, &flight);
     return rc;
 }

@@ -1,0 +1,153 @@
+/* Syncs under way, and those whose process died in them. A second store on the directory stands for
+ * another process; that one dies is that its lock goes and its entry stays. */
+#include "kit.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "store/parts.h"
+
+static struct graft_flight begin(struct kit *kit, enum graft_synced_file synced)
+{
+    struct graft_flight flight;
+    expect_ok(graft_flight_begin(kit->store, synced, &flight, &kit->err), &kit->err);
+    return flight;
+}
+
+static void die_in(struct kit *kit, const struct graft_flight *flight)
+{
+    kit->store->flights[flight->side] = 0;
+    graft_lock_release(kit->store->locks,
+                       flight->side == 0 ? GRAFT_LOCK_FLIGHTS : GRAFT_LOCK_FLIGHTS_OTHER);
+}
+
+static struct graft_store *open_another(struct kit *kit)
+{
+    struct graft_store *store = NULL;
+    expect_ok(graft_store_open(kit->env, kit->path, &store, &kit->err), &kit->err);
+    return store;
+}
+
+Test(flight, one_that_ended_is_nothing_to_whoever_opens)
+{
+    struct kit kit;
+    kit_init(&kit, NULL);
+    kit_commit(&kit, 1, 3, 1);
+    struct graft_store *other = open_another(&kit);
+    cr_assert_eq(graft_header_load(other, GRAFT_W_POISON), 0);
+    cr_assert_eq(graft_header_load(other, GRAFT_W_SUSPECT), 0);
+    cr_assert_eq(graft_header_load(other, GRAFT_W_FLIGHT_SIDE), 0);
+    graft_store_close(other);
+    kit_deinit(&kit);
+}
+
+Test(flight, a_sync_of_the_log_whose_process_died_counts_as_failed_and_nothing_is_lost)
+{
+    struct kit kit;
+    kit_init(&kit, NULL);
+    kit_commit(&kit, 1, 3, 1);
+    struct graft_flight flight = begin(&kit, GRAFT_SYNCED_LOG);
+    die_in(&kit, &flight);
+    struct graft_store *other = open_another(&kit);
+    unsigned half = (unsigned)graft_header_load(other, GRAFT_W_HALF);
+    cr_assert_eq(graft_header_load(other, GRAFT_W_POISON),
+                 graft_half_load(other, half, GRAFT_HALF_GENERATION));
+    cr_assert_eq(graft_header_load(other, GRAFT_W_SUSPECT), 0);
+    kit_commit(&kit, 2, 1, 2);
+    cr_assert_eq(graft_header_load(other, GRAFT_W_POISON), 0);
+    cr_assert_eq(graft_header_load(other, GRAFT_W_HALF), 1 - half);
+    kit_expect_now(&kit, 1, 1);
+    kit_expect_now(&kit, 2, 2);
+    graft_store_close(other);
+    kit_crash(&kit);
+    kit_open(&kit);
+    kit_expect_now(&kit, 1, 1);
+    kit_expect_now(&kit, 2, 2);
+    kit_deinit(&kit);
+}
+
+Test(flight, a_sync_of_the_table_whose_process_died_has_it_written_again)
+{
+    struct kit kit;
+    kit_init(&kit, NULL);
+    kit_commit(&kit, 1, 3, 1);
+    struct graft_flight flight = begin(&kit, GRAFT_SYNCED_TABLE);
+    die_in(&kit, &flight);
+    struct graft_store *other = open_another(&kit);
+    cr_assert_eq(graft_header_load(other, GRAFT_W_POISON), 0);
+    cr_assert_eq(graft_header_load(other, GRAFT_W_SUSPECT), 1);
+    expect_ok(graft_store_fold(other, &kit.err), &kit.err);
+    cr_assert_eq(graft_header_load(other, GRAFT_W_SUSPECT), 0);
+    graft_store_close(other);
+    kit_deinit(&kit);
+}
+
+Test(flight, one_who_died_while_opening_hides_nothing)
+{
+    struct kit kit;
+    kit_init(&kit, NULL);
+    kit_commit(&kit, 1, 1, 1);
+    struct graft_flight flight = begin(&kit, GRAFT_SYNCED_LOG);
+    die_in(&kit, &flight);
+    graft_header_store(kit.store, GRAFT_W_FLIGHT_SIDE, 1 - flight.side);
+    struct graft_store *other = open_another(&kit);
+    cr_assert_neq(graft_header_load(other, GRAFT_W_POISON), 0);
+    graft_store_close(other);
+    kit_deinit(&kit);
+}
+
+/* ---- Waiting ---- */
+
+struct opening {
+    struct kit *kit;
+    struct graft_store *store;
+    atomic_bool done;
+};
+
+static void *open_there(void *arg)
+{
+    struct opening *opening = arg;
+    struct graft_err err = {0};
+    expect_ok(graft_store_open(opening->kit->env, opening->kit->path, &opening->store, &err), &err);
+    atomic_store(&opening->done, true);
+    return NULL;
+}
+
+static void sleep_ms(long ms)
+{
+    (void)nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+}
+
+static void turn_awaited(struct kit *kit, unsigned side)
+{
+    for (int i = 0; i < 5000 && graft_header_load(kit->store, GRAFT_W_FLIGHT_SIDE) == side; i++)
+        sleep_ms(1);
+    cr_assert_neq(graft_header_load(kit->store, GRAFT_W_FLIGHT_SIDE), side);
+}
+
+Test(flight, whoever_opens_waits_for_what_had_begun_and_for_nothing_else)
+{
+    struct kit kit;
+    kit_init(&kit, NULL);
+    kit_commit(&kit, 1, 1, 1);
+    struct graft_flight first = begin(&kit, GRAFT_SYNCED_LOG);
+    struct graft_flight second = begin(&kit, GRAFT_SYNCED_TABLE);
+    cr_assert_eq(first.side, second.side);
+    struct opening opening = {.kit = &kit};
+    pthread_t thread;
+    cr_assert_eq(pthread_create(&thread, NULL, open_there, &opening), 0);
+    turn_awaited(&kit, first.side);
+    struct graft_flight later = begin(&kit, GRAFT_SYNCED_LOG);
+    cr_assert_neq(later.side, first.side);
+    graft_flight_end(kit.store, &first);
+    sleep_ms(50);
+    cr_assert_not(atomic_load(&opening.done));
+    graft_flight_end(kit.store, &second);
+    cr_assert_eq(pthread_join(thread, NULL), 0);
+    cr_assert_eq(graft_header_load(kit.store, GRAFT_W_POISON), 0);
+    cr_assert_eq(graft_header_load(kit.store, GRAFT_W_SUSPECT), 0);
+    graft_flight_end(kit.store, &later);
+    graft_store_close(opening.store);
+    kit_deinit(&kit);
+}
