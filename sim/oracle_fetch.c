@@ -65,7 +65,7 @@ void oracle_page_held(struct oracle_replica *replica, uint32_t page, uint64_t ve
     held->began = held->installed = serial;
 }
 
-void oracle_page_forgotten(struct sim_oracle *oracle, struct graft_store *store, uint32_t page)
+static void forget(struct sim_oracle *oracle, struct graft_store *store, uint32_t page)
 {
     struct oracle_replica *replica = oracle_replica_of_store(oracle, store);
     struct oracle_held *held = replica == NULL ? NULL : held_at(replica, page);
@@ -114,32 +114,41 @@ static bool was_pushed(struct sim_oracle *oracle, struct oracle_replica *replica
            replica->reset_serial <= object->local_serial && !oracle_forgives_loss(oracle);
 }
 
-/* ---- Pages that are given up to a cache limit ---- */
+/* ---- Pages that are given up: found rotten, or to a cache limit ---- */
 
 /* Also after it, as others may have looked for, and put back, what went meanwhile. */
 static void forget_swept(struct sim_oracle *oracle, struct graft_store *store,
                          const struct graft_store_sweep *sweep)
 {
     for (uint32_t i = 0; i < sweep->count; i++)
-        oracle_page_forgotten(oracle, store, sweep->pages[i]);
+        forget(oracle, store, sweep->pages[i]);
 }
 
-/* The running process begins to give these pages up, or has ended it. */
-static void set_giver(struct sim_oracle *oracle, struct graft_store *store,
-                      const struct graft_store_sweep *sweep, bool begins)
+/* The running process begins to give the page up, or has ended it. */
+static void set_giver(struct sim_oracle *oracle, struct graft_store *store, uint32_t page,
+                      bool begins)
 {
     struct oracle_replica *replica = oracle_replica_of_store(oracle, store);
+    struct oracle_held *held = replica == NULL ? NULL : held_at(replica, page);
     const struct sim_process *self = sim_process_current();
-    for (uint32_t i = 0; i < sweep->count && replica != NULL; i++) {
-        struct oracle_held *held = held_at(replica, sweep->pages[i]);
-        for (uint32_t at = 0; at < ORACLE_GIVERS && held != NULL; at++) {
-            const struct sim_process **giver = &held->givers[at];
-            if (*giver != (begins ? NULL : self))
-                continue;
-            *giver = begins ? self : NULL;
-            break;
-        }
+    for (uint32_t at = 0; at < ORACLE_GIVERS && held != NULL; at++) {
+        const struct sim_process **giver = &held->givers[at];
+        if (*giver != (begins ? NULL : self))
+            continue;
+        *giver = begins ? self : NULL;
+        break;
     }
+}
+
+void oracle_forget_starts(struct sim_oracle *oracle, struct graft_store *store, uint32_t page)
+{
+    set_giver(oracle, store, page, true);
+}
+
+void oracle_forgot(struct sim_oracle *oracle, struct graft_store *store, uint32_t page)
+{
+    forget(oracle, store, page);
+    set_giver(oracle, store, page, false);
 }
 
 static uint64_t remote_lsn_of(struct graft_store *store)
@@ -152,7 +161,8 @@ void oracle_evict_starts(struct sim_oracle *oracle, struct graft_store *store,
                          const struct graft_store_sweep *sweep, struct oracle_eviction *out)
 {
     forget_swept(oracle, store, sweep);
-    set_giver(oracle, store, sweep, true);
+    for (uint32_t i = 0; i < sweep->count; i++)
+        set_giver(oracle, store, sweep->pages[i], true);
     *out = (struct oracle_eviction){.remote_lsn = remote_lsn_of(store)};
     for (uint32_t i = 0; i < sweep->count; i++) {
         if (graft_store_page_state(store, sweep->pages[i]) == GRAFT_STORE_HELD)
@@ -188,7 +198,8 @@ void oracle_evicted(struct sim_oracle *oracle, struct graft_store *store,
     const struct oracle_volume *volume =
         oracle_volume_of(oracle, &graft_store_config(store)->volume);
     forget_swept(oracle, store, sweep);
-    set_giver(oracle, store, sweep, false);
+    for (uint32_t i = 0; i < sweep->count; i++)
+        set_giver(oracle, store, sweep->pages[i], false);
     for (uint32_t i = 0; i < sweep->count && replica != NULL && !oracle_forgives_loss(oracle);
          i++) {
         bool held = (before->held[i / 8] >> i % 8 & 1) != 0;

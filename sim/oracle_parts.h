@@ -278,7 +278,9 @@ struct oracle_frames {
 void oracle_page_changed(struct oracle_replica *replica, uint32_t page, uint64_t serial);
 void oracle_page_held(struct oracle_replica *replica, uint32_t page, uint64_t version_lsn,
                       uint64_t serial);
-void oracle_page_forgotten(struct sim_oracle *oracle, struct graft_store *store, uint32_t page);
+/* Around graft_store_forget: who dies in it may have given the page up. */
+void oracle_forget_starts(struct sim_oracle *oracle, struct graft_store *store, uint32_t page);
+void oracle_forgot(struct sim_oracle *oracle, struct graft_store *store, uint32_t page);
 /* What a store holds of the pages that are about to be given up to a cache limit. */
 struct oracle_eviction {
     uint64_t remote_lsn;

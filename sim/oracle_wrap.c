@@ -385,9 +385,11 @@ WRAP(enum graft_rc, graft_store_evict, struct graft_store *store,
 WRAP(enum graft_rc, graft_store_forget, struct graft_store *store, uint32_t page, uint64_t lsn,
      struct graft_err *err)
 {
-    enum graft_rc rc = __real_graft_store_forget(store, page, lsn, err);
     struct sim_oracle *oracle = oracle_current();
     if (oracle != NULL)
-        oracle_page_forgotten(oracle, store, page);
+        oracle_forget_starts(oracle, store, page);
+    enum graft_rc rc = __real_graft_store_forget(store, page, lsn, err);
+    if (oracle != NULL)
+        oracle_forgot(oracle, store, page);
     return rc;
 }

@@ -203,6 +203,10 @@ bool sim_s3_parameter(const struct sim_call *call, const char *name, char *out, 
 
 void sim_xml_add(struct sim_bytes *xml, const char *format, ...)
 {
+    if (strchr(format, '%') == NULL) { /* most calls */
+        sim_bytes_append(xml, format, strlen(format));
+        return;
+    }
     char text[512];
     va_list args;
     va_start(args, format);
@@ -212,19 +216,21 @@ void sim_xml_add(struct sim_bytes *xml, const char *format, ...)
     sim_bytes_append(xml, text, (size_t)length);
 }
 
+static const char *escape_of(char c)
+{
+    return c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : "&quot;";
+}
+
 void sim_xml_add_text(struct sim_bytes *xml, const char *text)
 {
-    for (; *text != '\0'; text++) {
-        if (*text == '&')
-            sim_xml_add(xml, "&amp;");
-        else if (*text == '<')
-            sim_xml_add(xml, "&lt;");
-        else if (*text == '>')
-            sim_xml_add(xml, "&gt;");
-        else if (*text == '"')
-            sim_xml_add(xml, "&quot;");
-        else
-            sim_bytes_append(xml, text, 1);
+    for (;;) {
+        size_t plain = strcspn(text, "&<>\"");
+        sim_bytes_append(xml, text, plain);
+        text += plain;
+        if (*text == '\0')
+            return;
+        const char *escape = escape_of(*text++);
+        sim_bytes_append(xml, escape, strlen(escape));
     }
 }
 

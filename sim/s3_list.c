@@ -22,11 +22,7 @@ struct listing {
     struct sim_bytes contents;
 };
 
-static bool is_unreserved(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c != '\0' && strchr("-._~/", c) != NULL);
-}
+#define UNRESERVED "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/"
 
 static void add_name(const struct listing *self, struct sim_bytes *xml, const char *name)
 {
@@ -34,11 +30,12 @@ static void add_name(const struct listing *self, struct sim_bytes *xml, const ch
         sim_xml_add_text(xml, name);
         return;
     }
-    for (; *name != '\0'; name++) {
-        if (is_unreserved(*name))
-            sim_bytes_append(xml, name, 1);
-        else
-            sim_xml_add(xml, "%%%02X", (unsigned)(uint8_t)*name);
+    while (*name != '\0') {
+        size_t plain = strspn(name, UNRESERVED);
+        sim_bytes_append(xml, name, plain);
+        name += plain;
+        if (*name != '\0')
+            sim_xml_add(xml, "%%%02X", (unsigned)(uint8_t)*name++);
     }
 }
 

@@ -1,4 +1,5 @@
-/* Bounded little-endian access, byte by byte: no alignment and no host order is assumed. */
+/* Bounded little-endian access: no alignment and no host order is assumed. Compilers make one load
+ * or store of what is written out here byte by byte, and of a loop they do not. */
 #include "base/cursor.h"
 
 #include <string.h>
@@ -35,35 +36,47 @@ void graft_rcur_bytes(struct graft_reader_cursor *cursor, void *out, size_t coun
         memcpy(out, span, count);
 }
 
-static uint64_t read_little(struct graft_reader_cursor *cursor, size_t count)
+static uint16_t load16(const uint8_t *bytes)
 {
-    const uint8_t *span = graft_rcur_span(cursor, count);
-    if (span == NULL)
-        return 0;
-    uint64_t value = 0;
-    for (size_t i = count; i > 0; i--)
-        value = value << 8 | span[i - 1];
-    return value;
+    return (uint16_t)(bytes[0] | bytes[1] << 8);
+}
+
+static uint32_t load32(const uint8_t *bytes)
+{
+    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
+           (uint32_t)bytes[3] << 24;
+}
+
+static void store32(uint8_t *bytes, uint32_t value)
+{
+    bytes[0] = (uint8_t)value;
+    bytes[1] = (uint8_t)(value >> 8);
+    bytes[2] = (uint8_t)(value >> 16);
+    bytes[3] = (uint8_t)(value >> 24);
 }
 
 uint8_t graft_rcur_u8(struct graft_reader_cursor *cursor)
 {
-    return (uint8_t)read_little(cursor, 1);
+    const uint8_t *span = graft_rcur_span(cursor, 1);
+    return span == NULL ? 0 : *span;
 }
 
 uint16_t graft_rcur_u16(struct graft_reader_cursor *cursor)
 {
-    return (uint16_t)read_little(cursor, 2);
+    const uint8_t *span = graft_rcur_span(cursor, 2);
+    return span == NULL ? 0 : load16(span);
 }
 
 uint32_t graft_rcur_u32(struct graft_reader_cursor *cursor)
 {
-    return (uint32_t)read_little(cursor, 4);
+    const uint8_t *span = graft_rcur_span(cursor, 4);
+    return span == NULL ? 0 : load32(span);
 }
 
 uint64_t graft_rcur_u64(struct graft_reader_cursor *cursor)
 {
-    return read_little(cursor, 8);
+    const uint8_t *span = graft_rcur_span(cursor, 8);
+    return span == NULL ? 0 : load32(span) | (uint64_t)load32(span + 4) << 32;
 }
 
 uint64_t graft_rcur_varint(struct graft_reader_cursor *cursor)
@@ -104,32 +117,29 @@ void graft_wcur_bytes(struct graft_writer_cursor *cursor, const void *bytes, siz
     cursor->at += count;
 }
 
-static void write_little(struct graft_writer_cursor *cursor, uint64_t value, size_t count)
-{
-    uint8_t bytes[8];
-    for (size_t i = 0; i < count; i++)
-        bytes[i] = (uint8_t)(value >> (8 * i));
-    graft_wcur_bytes(cursor, bytes, count);
-}
-
 void graft_wcur_u8(struct graft_writer_cursor *cursor, uint8_t value)
 {
-    write_little(cursor, value, 1);
+    graft_wcur_bytes(cursor, &value, 1);
 }
 
 void graft_wcur_u16(struct graft_writer_cursor *cursor, uint16_t value)
 {
-    write_little(cursor, value, 2);
+    graft_wcur_bytes(cursor, (const uint8_t[]){(uint8_t)value, (uint8_t)(value >> 8)}, 2);
 }
 
 void graft_wcur_u32(struct graft_writer_cursor *cursor, uint32_t value)
 {
-    write_little(cursor, value, 4);
+    uint8_t bytes[4];
+    store32(bytes, value);
+    graft_wcur_bytes(cursor, bytes, sizeof bytes);
 }
 
 void graft_wcur_u64(struct graft_writer_cursor *cursor, uint64_t value)
 {
-    write_little(cursor, value, 8);
+    uint8_t bytes[8];
+    store32(bytes, (uint32_t)value);
+    store32(bytes + 4, (uint32_t)(value >> 32));
+    graft_wcur_bytes(cursor, bytes, sizeof bytes);
 }
 
 void graft_wcur_varint(struct graft_writer_cursor *cursor, uint64_t value)
