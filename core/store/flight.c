@@ -2,7 +2,7 @@
  * it later is not told, and its own sync does well, though what the failed one covered is lost. So
  * a sync stands in the shared table until its outcome does (GRAFT_W_POISON, GRAFT_W_SUSPECT), and
  * whoever opens the directory waits for those that have begun. One whose process is gone counts as
- * failed: nobody knows what it was told.
+ * failed to those who open from then on (GRAFT_W_UNHEARD): nobody else knows what it was told.
  *
  * That it is gone shows in a lock, which those who sync share. There are two sides, of words and of
  * locks, so that whoever opens need not wait for syncs that begin later: it turns them to the other
@@ -69,14 +69,13 @@ void graft_flight_end(struct graft_store *store, const struct graft_flight *flig
     graft_mutex_unlock(store->flight_mutex);
 }
 
-/* Nobody who lives syncs on this side any more. */
+/* Nobody who lives syncs on this side any more. The commit under way, if there is one, may have
+ * been appended before too. */
 static void call_failed(struct graft_store *store, unsigned side)
 {
     if (graft_shm_load(word_of(store, side, GRAFT_SYNCED_LOG)) != 0) {
         GRAFT_REACHABLE("a process died in a sync of the log, which counts as failed");
-        unsigned half = (unsigned)graft_header_load(store, GRAFT_W_HALF);
-        graft_header_store(store, GRAFT_W_POISON,
-                           graft_half_load(store, half, GRAFT_HALF_GENERATION));
+        graft_header_raise(store, GRAFT_W_UNHEARD, graft_header_load(store, GRAFT_W_HEAD) + 1);
     }
     if (graft_shm_load(word_of(store, side, GRAFT_SYNCED_TABLE)) != 0) {
         GRAFT_REACHABLE("a process died in a sync of the table, which counts as failed");
@@ -102,7 +101,7 @@ static enum graft_rc await(struct graft_store *store, unsigned side, struct graf
     return GRAFT_OK;
 }
 
-enum graft_rc graft_flight_await(struct graft_store *store, struct graft_err *err)
+static enum graft_rc await_both(struct graft_store *store, struct graft_err *err)
 {
     unsigned before = side_now(store);
     /* Where one who opened, and died, had turned from. */
@@ -111,4 +110,11 @@ enum graft_rc graft_flight_await(struct graft_store *store, struct graft_err *er
         return GRAFT_OK;
     graft_header_store(store, GRAFT_W_FLIGHT_SIDE, 1 - before);
     return await(store, before, err);
+}
+
+enum graft_rc graft_flight_await(struct graft_store *store, struct graft_err *err)
+{
+    GRAFT_TRY(await_both(store, err));
+    atomic_store(&store->unheard, graft_header_load(store, GRAFT_W_UNHEARD) != 0);
+    return GRAFT_OK;
 }

@@ -348,7 +348,7 @@ enum graft_rc graft_fold_run(struct graft_store *store, uint64_t *folded, struct
 {
     GRAFT_TRY(graft_table_mend(store, err));
     uint64_t head = graft_header_load(store, GRAFT_W_HEAD);
-    if (graft_header_load(store, GRAFT_W_POISON) != 0)
+    if (graft_header_load(store, GRAFT_W_POISON) != 0 || graft_log_is_unheard(store))
         head = graft_synced_load(store); /* what came after is not to be relied on */
     else if (graft_synced_load(store) < head)
         GRAFT_TRY(graft_log_sync(store, err));

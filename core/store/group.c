@@ -93,7 +93,7 @@ enum graft_rc graft_store_settle(struct graft_store_session *session, uint64_t l
         uint64_t seen = graft_shm_load(round);
         if (graft_synced_load(store) >= lsn)
             return GRAFT_OK;
-        if (graft_header_load(store, GRAFT_W_POISON) != 0)
+        if (graft_header_load(store, GRAFT_W_POISON) != 0 || graft_log_is_unheard(store))
             return save_elsewhere(session, lsn, err);
         if (lead(session, !woken)) {
             struct graft_err why = {0};

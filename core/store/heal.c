@@ -3,7 +3,10 @@
  * accepted. The other half is begun from the newest commit that is known to be durable, and what
  * was published after it is copied there, record by record, all by the same distance; when that is
  * synced, the page words move to the copies. The failed half keeps what was durable in it until
- * that is folded. */
+ * that is folded.
+ *
+ * What a process that died in a sync may have lost, who opened later writes again where it is,
+ * which asks for no other half that readers may keep. */
 #include "store/parts.h"
 
 #include <string.h>
@@ -241,6 +244,7 @@ static enum graft_rc complete(struct graft_store *store, struct graft_err *err)
     graft_header_store(store, GRAFT_W_END, end);
     graft_header_store(store, GRAFT_W_CHAIN, graft_header_load(store, GRAFT_W_HEAL_CHAIN));
     graft_header_store(store, GRAFT_W_HALF, to);
+    graft_header_store(store, GRAFT_W_UNHEARD, 0);
     graft_header_store(store, GRAFT_W_POISON, 0);
     graft_header_store(store, GRAFT_W_HEAL_HALF, 0);
     graft_synced_store(store, graft_header_load(store, GRAFT_W_HEAD));
@@ -265,6 +269,52 @@ static enum graft_rc copy_elsewhere(struct heal *heal, struct graft_err *err)
                                               .live = heal->from_generation};
     GRAFT_TRY(write_copy(heal, err));
     return record_outcome(heal, err);
+}
+
+/* Every record up to `end` verifies. */
+static enum graft_rc check_half(struct graft_store *store, unsigned half, uint64_t end,
+                                struct graft_err *err)
+{
+    struct graft_half_header header;
+    struct graft_log_base base;
+    struct graft_scan scan;
+    graft_log_base_init(&base, store->env->alloc);
+    graft_scan_init(&scan, store->env->alloc, NULL, NULL);
+    enum graft_rc rc = graft_half_read(store, half, &header, &base, err);
+    if (rc == GRAFT_OK)
+        graft_scan_half(&scan, store, half, &header, base.lsn);
+    for (bool found = true; rc == GRAFT_OK && scan.offset < end;) {
+        struct graft_record record;
+        const uint8_t *bytes = NULL;
+        rc = graft_scan_next(&scan, &record, &bytes, &found, err);
+        if (rc == GRAFT_OK && !found)
+            rc = graft_err_set(err, GRAFT_EIO, "%s/log.%u cannot be read again", store->directory,
+                               half);
+    }
+    graft_scan_deinit(&scan);
+    graft_log_base_deinit(&base);
+    return rc;
+}
+
+/* Under the writer role: nothing stands behind the end that will count. Where it fails, that is
+ * what this process was told, and the half is poisoned. */
+static void write_unheard_again(struct graft_store *store)
+{
+    uint64_t unheard = graft_header_load(store, GRAFT_W_UNHEARD);
+    unsigned half = (unsigned)graft_header_load(store, GRAFT_W_HALF);
+    uint64_t end = graft_header_load(store, GRAFT_W_END);
+    struct graft_err why = {0};
+    enum graft_rc rc = graft_log_write_again(store, half, end, &why);
+    store->counts.syncs++;
+    if (rc == GRAFT_OK)
+        rc = check_half(store, half, end, &why);
+    if (rc != GRAFT_OK) {
+        graft_header_store(store, GRAFT_W_POISON,
+                           graft_half_load(store, half, GRAFT_HALF_GENERATION));
+        return;
+    }
+    GRAFT_REACHABLE("the log was written again where it is, as a process had died in a sync of it");
+    (void)graft_shm_cas(store->env->shm, &store->header[GRAFT_W_UNHEARD], unheard, 0);
 }
 
 static enum graft_rc heal_locked(struct graft_store *store, struct graft_err *err)
@@ -293,8 +343,13 @@ static enum graft_rc heal_locked(struct graft_store *store, struct graft_err *er
 
 enum graft_rc graft_log_heal(struct graft_store *store, bool fold_held, struct graft_err *err)
 {
-    if (graft_header_load(store, GRAFT_W_POISON) == 0 &&
-        graft_header_load(store, GRAFT_W_HEAL_HALF) == 0)
+    bool sound = graft_header_load(store, GRAFT_W_POISON) == 0 &&
+                 graft_header_load(store, GRAFT_W_HEAL_HALF) == 0;
+    if (sound && graft_log_is_unheard(store)) {
+        write_unheard_again(store);
+        sound = graft_header_load(store, GRAFT_W_POISON) == 0;
+    }
+    if (sound)
         return GRAFT_OK;
     if (GRAFT_MUTANT("store: a log whose sync failed is believed")) {
         graft_header_store(store, GRAFT_W_POISON, 0);

@@ -127,6 +127,9 @@ enum graft_table_word {
     /* Syncs under way: the side that they enter, and how many on each of the log and the table. */
     GRAFT_W_FLIGHT_SIDE = 82,
     GRAFT_W_FLIGHTS = 83, /* two a side; see flight.c */
+    /* A process died in a sync of the log: who opened it since cannot tell by a sync of its own
+     * that commits up to this LSN are durable; 0 none. */
+    GRAFT_W_UNHEARD = 87,
 };
 
 #define GRAFT_PUBLISHING_NOTE UINT64_MAX

@@ -11,6 +11,7 @@
 #include "base/checksum.h"
 
 #define AHEAD_CHUNK_BYTES 65536U
+#define COPY_BYTES (1U << 20)
 #define DAMAGE_LOOKS 3U
 #define DAMAGE_LOOK_MS 5U
 
@@ -184,9 +185,19 @@ out:
     return rc;
 }
 
+bool graft_log_is_unheard(struct graft_store *store)
+{
+    if (!atomic_load_explicit(&store->unheard, memory_order_relaxed))
+        return false;
+    uint64_t lsn = graft_header_load(store, GRAFT_W_UNHEARD);
+    bool unheard = lsn != 0 && graft_synced_load(store) < lsn;
+    atomic_store_explicit(&store->unheard, unheard, memory_order_relaxed);
+    return unheard;
+}
+
 static enum graft_rc check_poison(struct graft_store *store, struct graft_err *err)
 {
-    if (graft_header_load(store, GRAFT_W_POISON) == 0)
+    if (graft_header_load(store, GRAFT_W_POISON) == 0 && !graft_log_is_unheard(store))
         return GRAFT_OK;
     return graft_err_set(err, GRAFT_EIO,
                          "%s: the log is in doubt since a sync of it failed; the next commit "
@@ -252,6 +263,27 @@ enum graft_rc graft_log_sync(struct graft_store *store, struct graft_err *err)
     enum graft_rc rc = sync_half(store, err);
     graft_mutex_unlock(store->sync_mutex);
     return rc;
+}
+
+enum graft_rc graft_log_write_again(struct graft_store *store, unsigned half, uint64_t end,
+                                    struct graft_err *err)
+{
+    struct graft_file *file = store->files[half];
+    size_t bytes_max = end < COPY_BYTES ? (size_t)end : COPY_BYTES;
+    uint8_t *bytes = graft_malloc(store->env->alloc, bytes_max);
+    if (bytes == NULL)
+        return graft_err_set(err, GRAFT_ENOMEM, "writing the log of %s again: out of memory",
+                             store->directory);
+    enum graft_rc rc = GRAFT_OK;
+    for (uint64_t at = 0; at < end && rc == GRAFT_OK; at += COPY_BYTES) {
+        size_t size = end - at < COPY_BYTES ? (size_t)(end - at) : COPY_BYTES;
+        size_t got = 0;
+        rc = graft_file_read(file, at, bytes, size, &got, err);
+        if (rc == GRAFT_OK)
+            rc = graft_file_write(file, at, bytes, got, err);
+    }
+    graft_free(store->env->alloc, bytes);
+    return rc == GRAFT_OK ? graft_file_sync(file, err) : rc;
 }
 
 enum graft_rc graft_log_present_base(struct graft_store *store, struct graft_log_base *out,

@@ -53,7 +53,8 @@ struct graft_store {
     struct graft_config config;
     uint64_t volume_seed;
     struct graft_mutex
-        *sync_mutex; /* one sync of the log at a time: it alone learns of a failure */
+        *sync_mutex;      /* one sync of the log at a time: it alone learns of a failure */
+    _Atomic bool unheard; /* opened after a process died in a sync of the log */
     struct graft_mutex *flight_mutex; /* guards flights */
     unsigned flights[2];              /* syncs of this process that are under way, a side */
     struct graft_mutex *mutex; /* guards chunk mapping, fold_busy, the ahead cache, first marking */
@@ -294,6 +295,13 @@ GRAFT_MUST_USE enum graft_rc graft_flight_await(struct graft_store *store, struc
 /* Syncs the half that is appended to; on success all that was published before is durable, on
  * failure the half is poisoned. */
 GRAFT_MUST_USE enum graft_rc graft_log_sync(struct graft_store *store, struct graft_err *err);
+/* Whether a sync by this process says nothing of what was appended before it came, as another one
+ * died in a sync. Until some other sync covers that, or it is written again. */
+bool graft_log_is_unheard(struct graft_store *store);
+/* Writes the half up to `end` back to where it is, and syncs it: an earlier sync may have failed
+ * unnoticed, and then the system takes the bytes for written. */
+GRAFT_MUST_USE enum graft_rc graft_log_write_again(struct graft_store *store, unsigned half,
+                                                   uint64_t end, struct graft_err *err);
 /* Makes sure that no record stands at `offset`, the log's end, or behind it, durably. Until that
  * succeeds no commit is accepted. */
 GRAFT_MUST_USE enum graft_rc graft_log_void(struct graft_store *store, unsigned half,

@@ -14,7 +14,6 @@
 #include "base/catalogue.h"
 
 #define PAGES_AT_ONCE 65536U
-#define COPY_BYTES (1U << 20)
 #define SURVEYS_MAX 4U
 
 struct half_state {
@@ -251,29 +250,6 @@ static enum graft_rc survey_half(struct recovery *self, struct half_state *state
 }
 
 /* ---- Apply ---- */
-
-/* Writes the bytes that count back to where they are: an earlier sync may have failed unnoticed,
- * and then the system takes them for written. */
-static enum graft_rc write_again(struct recovery *self, const struct half_state *state,
-                                 struct graft_err *err)
-{
-    struct graft_store *store = self->store;
-    struct graft_file *file = store->files[state->half];
-    uint8_t *bytes =
-        graft_malloc(store->env->alloc, state->end < COPY_BYTES ? (size_t)state->end : COPY_BYTES);
-    if (bytes == NULL)
-        return graft_err_set(err, GRAFT_ENOMEM, "recovering %s: out of memory", store->directory);
-    enum graft_rc rc = GRAFT_OK;
-    for (uint64_t at = 0; at < state->end && rc == GRAFT_OK; at += COPY_BYTES) {
-        size_t size = state->end - at < COPY_BYTES ? (size_t)(state->end - at) : COPY_BYTES;
-        size_t got = 0;
-        rc = graft_file_read(file, at, bytes, size, &got, err);
-        if (rc == GRAFT_OK)
-            rc = graft_file_write(file, at, bytes, got, err);
-    }
-    graft_free(store->env->alloc, bytes);
-    return rc == GRAFT_OK ? graft_file_sync(file, err) : rc;
-}
 
 static enum graft_rc table_words(struct graft_store *store, uint32_t *count, struct graft_err *err)
 {
@@ -542,8 +518,8 @@ static enum graft_rc survey_for_good(struct recovery *self, struct graft_err *er
         GRAFT_TRY(survey(self, err));
         GRAFT_TRY(graft_table_mark_dirty(self->store, err));
         if (self->older_lives)
-            GRAFT_TRY(write_again(self, &self->older, err));
-        GRAFT_TRY(write_again(self, &self->newest, err));
+            GRAFT_TRY(graft_log_write_again(self->store, self->older.half, self->older.end, err));
+        GRAFT_TRY(graft_log_write_again(self->store, self->newest.half, self->newest.end, err));
         struct recovery again;
         recovery_init(&again, self->store);
         enum graft_rc rc = survey(&again, err);
@@ -704,7 +680,7 @@ enum graft_rc graft_store_tidy(struct graft_store *store, struct graft_err *err)
     if (graft_header_load(store, GRAFT_W_MARKED_DIRTY) == 0 ||
         GRAFT_BUGGIFY("close: leave the log to the next opener"))
         return GRAFT_OK;
-    if (graft_header_load(store, GRAFT_W_POISON) != 0 ||
+    if (graft_header_load(store, GRAFT_W_POISON) != 0 || graft_log_is_unheard(store) ||
         graft_header_load(store, GRAFT_W_SWITCHING) != 0)
         return graft_err_set(err, GRAFT_EIO, "%s: the log is in doubt; the next open recovers it",
                              store->directory);
