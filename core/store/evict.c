@@ -143,6 +143,8 @@ static enum graft_rc settle(struct giving *self, uint32_t first, uint32_t last,
     /* Whoever finds a hole where a page was can tell why. */
     (void)graft_shm_add(store->env->shm, &store->header[GRAFT_W_GIVEN_UP], 1);
     GRAFT_TRY(graft_table_sync(store, first, last, err));
+    if (graft_header_load(store, GRAFT_W_SUSPECT) != 0)
+        return graft_table_mend(store, err);
     graft_table_gave_up(store, self->any_logged);
     return GRAFT_OK;
 }
@@ -233,18 +235,6 @@ enum graft_rc graft_store_image_space(struct graft_store *store, uint64_t *bytes
     return graft_file_space(store->files[GRAFT_FILE_IMAGE], bytes, err);
 }
 
-/* The page, or at the beginning of a piece of the table, of which a sparse volume has few, the
- * first one from it on whose word is in no hole. */
-static uint64_t skip_hole(struct graft_store *store, uint64_t page)
-{
-    uint64_t offset = (page - 1) * 8;
-    if (offset % GRAFT_PIECE_BYTES != 0)
-        return page;
-    offset += GRAFT_TABLE_HEADER_BYTES;
-    uint64_t next = graft_map_next_data(store->map, offset);
-    return next > offset ? (next - GRAFT_TABLE_HEADER_BYTES) / 8 + 1 : page;
-}
-
 /* Whether the image alone has the newest version. */
 static bool is_in_image(uint64_t word)
 {
@@ -266,7 +256,7 @@ enum graft_rc graft_store_sweep(struct graft_store *store, uint32_t pages_max,
     bool spared = false;
     for (uint32_t words = 0; words < SWEEP_WORDS_MAX && count < pages_max; words++, page++) {
         _Atomic uint64_t *slot = NULL;
-        page = skip_hole(store, page);
+        page = graft_table_skip_hole(store, page);
         if (page > highest)
             break;
         GRAFT_TRY(graft_table_word(store, (uint32_t)page, &slot, err));
@@ -293,7 +283,7 @@ static uint64_t end_of_zeros(struct graft_store *store, uint64_t page, uint64_t 
     for (; page < end; page++) {
         _Atomic uint64_t *slot = NULL;
         struct graft_err ignored = {0};
-        page = skip_hole(store, page);
+        page = graft_table_skip_hole(store, page);
         if (page >= end || graft_table_word(store, (uint32_t)page, &slot, &ignored) != GRAFT_OK ||
             graft_shm_load(slot) != 0)
             break;

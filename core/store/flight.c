@@ -79,7 +79,7 @@ static void call_failed(struct graft_store *store, unsigned side)
     }
     if (graft_shm_load(word_of(store, side, GRAFT_SYNCED_TABLE)) != 0) {
         GRAFT_REACHABLE("a process died in a sync of the table, which counts as failed");
-        graft_table_suspect(store, 0, 0);
+        graft_header_store(store, GRAFT_W_SUSPECT, 1);
     }
     graft_shm_store(store->env->shm, word_of(store, side, GRAFT_SYNCED_LOG), 0);
     graft_shm_store(store->env->shm, word_of(store, side, GRAFT_SYNCED_TABLE), 0);
@@ -89,6 +89,13 @@ static bool is_quiet(struct graft_store *store, unsigned side)
 {
     return graft_shm_load(word_of(store, side, GRAFT_SYNCED_LOG)) == 0 &&
            graft_shm_load(word_of(store, side, GRAFT_SYNCED_TABLE)) == 0;
+}
+
+bool graft_flight_doubts_log(struct graft_store *store)
+{
+    return graft_synced_load(store) < graft_header_load(store, GRAFT_W_UNHEARD) ||
+           graft_shm_load(word_of(store, 0, GRAFT_SYNCED_LOG)) != 0 ||
+           graft_shm_load(word_of(store, 1, GRAFT_SYNCED_LOG)) != 0;
 }
 
 static enum graft_rc await(struct graft_store *store, unsigned side, struct graft_err *err)
@@ -115,6 +122,7 @@ static enum graft_rc await_both(struct graft_store *store, struct graft_err *err
 enum graft_rc graft_flight_await(struct graft_store *store, struct graft_err *err)
 {
     GRAFT_TRY(await_both(store, err));
-    atomic_store(&store->unheard, graft_header_load(store, GRAFT_W_UNHEARD) != 0);
+    uint64_t unheard = graft_header_load(store, GRAFT_W_UNHEARD);
+    atomic_store(&store->unheard, graft_synced_load(store) < unheard);
     return GRAFT_OK;
 }

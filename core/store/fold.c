@@ -254,7 +254,8 @@ static enum graft_rc fold_batch(struct folder *folder, const uint32_t *pages, si
     GRAFT_TRY(swap_words(folder, err));
     if (GRAFT_MUTANT("store: a fold does not sync the table"))
         return GRAFT_OK;
-    return graft_table_sync_folded(store, folder->last, err);
+    GRAFT_TRY(graft_table_sync_folded(store, folder->last, err));
+    return graft_table_mend(store, err);
 }
 
 enum graft_rc graft_fold_pages(struct graft_store *store, const uint32_t *pages, size_t count,

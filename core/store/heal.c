@@ -296,25 +296,39 @@ static enum graft_rc check_half(struct graft_store *store, unsigned half, uint64
     return rc;
 }
 
-/* Under the writer role: nothing stands behind the end that will count. Where it fails, that is
- * what this process was told, and the half is poisoned. */
-static void write_unheard_again(struct graft_store *store)
+/* As one sync of the log: whoever else syncs must not be told in its place. */
+static enum graft_rc rewrite(struct graft_store *store, unsigned half, uint64_t end,
+                             struct graft_err *err)
+{
+    struct graft_flight flight;
+    GRAFT_TRY(graft_flight_begin(store, GRAFT_SYNCED_LOG, &flight, err));
+    enum graft_rc rc = graft_log_write_again(store, half, end, err);
+    store->counts.syncs++;
+    if (rc == GRAFT_OK)
+        rc = check_half(store, half, end, err);
+    /* What is lost, or was told, is so for all. */
+    if (rc == GRAFT_EIO || rc == GRAFT_ECORRUPT || rc == GRAFT_EFOREIGN)
+        graft_header_store(store, GRAFT_W_POISON,
+                           graft_half_load(store, half, GRAFT_HALF_GENERATION));
+    graft_flight_end(store, &flight);
+    return rc;
+}
+
+/* Under the writer role: nothing stands behind the end that will count. */
+static enum graft_rc write_unheard_again(struct graft_store *store, struct graft_err *err)
 {
     uint64_t unheard = graft_header_load(store, GRAFT_W_UNHEARD);
     unsigned half = (unsigned)graft_header_load(store, GRAFT_W_HALF);
     uint64_t end = graft_header_load(store, GRAFT_W_END);
-    struct graft_err why = {0};
-    enum graft_rc rc = graft_log_write_again(store, half, end, &why);
-    store->counts.syncs++;
-    if (rc == GRAFT_OK)
-        rc = check_half(store, half, end, &why);
-    if (rc != GRAFT_OK) {
-        graft_header_store(store, GRAFT_W_POISON,
-                           graft_half_load(store, half, GRAFT_HALF_GENERATION));
-        return;
-    }
+    graft_mutex_lock(store->sync_mutex);
+    enum graft_rc rc = rewrite(store, half, end, err);
+    graft_mutex_unlock(store->sync_mutex);
+    GRAFT_TRY(rc);
     GRAFT_REACHABLE("the log was written again where it is, as a process had died in a sync of it");
     (void)graft_shm_cas(store->env->shm, &store->header[GRAFT_W_UNHEARD], unheard, 0);
+    atomic_store(&store->unheard, false);
+    graft_synced_store(store, graft_header_load(store, GRAFT_W_HEAD));
+    return GRAFT_OK;
 }
 
 static enum graft_rc heal_locked(struct graft_store *store, struct graft_err *err)
@@ -346,8 +360,11 @@ enum graft_rc graft_log_heal(struct graft_store *store, bool fold_held, struct g
     bool sound = graft_header_load(store, GRAFT_W_POISON) == 0 &&
                  graft_header_load(store, GRAFT_W_HEAL_HALF) == 0;
     if (sound && graft_log_is_unheard(store)) {
-        write_unheard_again(store);
+        struct graft_err why = {0};
+        enum graft_rc rc = write_unheard_again(store, &why);
         sound = graft_header_load(store, GRAFT_W_POISON) == 0;
+        if (rc != GRAFT_OK && sound)
+            return graft_err_set(err, rc, "%s", why.text);
     }
     if (sound)
         return GRAFT_OK;

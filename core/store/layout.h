@@ -113,10 +113,6 @@ enum graft_table_word {
     GRAFT_W_FORGOTTEN = 41, /* generation in which a page was last given up that the log may still
                                have; 0 none */
     GRAFT_W_HIGHEST = 42,   /* words of pages above it are zero */
-    /* Bytes of the file that a failed sync covered: how far from the end of all numbers they begin,
-     * and where they end; 0 none. A recovery takes them over. */
-    GRAFT_W_SUSPECT_BEFORE = 44,
-    GRAFT_W_SUSPECT_END = 45,
     /* Newest commit that moved the remote base; 0 none since the first opener. */
     GRAFT_W_PULLED = 46,
     GRAFT_W_KEPT = 47,    /* SYNCED as it is on the disk, at least */

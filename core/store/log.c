@@ -250,7 +250,7 @@ enum graft_rc graft_log_damage(struct graft_store *store, unsigned half)
         if (poison != 0 && poison == graft_half_load(store, half, GRAFT_HALF_GENERATION))
             return GRAFT_EIO;
         if (i == DAMAGE_LOOKS)
-            return GRAFT_ECORRUPT;
+            return graft_flight_doubts_log(store) ? GRAFT_EIO : GRAFT_ECORRUPT;
         /* Whoever's sync failed may be about to say so. */
         graft_task_sleep_ms(store->env->tasks, DAMAGE_LOOK_MS);
     }

@@ -55,6 +55,7 @@ struct graft_store {
     struct graft_mutex
         *sync_mutex;      /* one sync of the log at a time: it alone learns of a failure */
     _Atomic bool unheard; /* opened after a process died in a sync of the log */
+    struct graft_mutex *table_mutex;  /* one sync of the table at a time, likewise */
     struct graft_mutex *flight_mutex; /* guards flights */
     unsigned flights[2];              /* syncs of this process that are under way, a side */
     struct graft_mutex *mutex; /* guards chunk mapping, fold_busy, the ahead cache, first marking */
@@ -169,7 +170,8 @@ GRAFT_MUST_USE enum graft_rc graft_table_reserve(struct graft_store *store, uint
 /* Makes the file long enough for `page_count` words. Under the writer role. */
 GRAFT_MUST_USE enum graft_rc graft_table_grow(struct graft_store *store, uint32_t page_count,
                                               struct graft_err *err);
-/* Syncs the words of the pages first..last. Marks the table suspect when it fails. */
+/* Syncs the words of the pages first..last. Marks the table suspect when it fails. That it does
+ * well says nothing of earlier stores in a table that is suspect: see graft_table_mend. */
 GRAFT_MUST_USE enum graft_rc graft_table_sync(struct graft_store *store, uint32_t first,
                                               uint32_t last, struct graft_err *err);
 /* Syncs the header and the words up to `last` together: what says that the image has a commit and
@@ -179,8 +181,9 @@ GRAFT_MUST_USE enum graft_rc graft_table_sync_folded(struct graft_store *store, 
                                                      struct graft_err *err);
 GRAFT_MUST_USE enum graft_rc graft_table_sync_header(struct graft_store *store,
                                                      struct graft_err *err);
-/* Says that a sync of these bytes of the table may have failed; 0 bytes: to its end. */
-void graft_table_suspect(struct graft_store *store, uint64_t offset, uint64_t bytes);
+/* The page, or at the beginning of a piece of the table, of which a sparse volume has few, the
+ * first one from it on whose word is in no hole. */
+uint64_t graft_table_skip_hole(struct graft_store *store, uint64_t page);
 /* Writes again, and syncs, what a failed sync may have lost. */
 GRAFT_MUST_USE enum graft_rc graft_table_mend(struct graft_store *store, struct graft_err *err);
 /* The words that were made zero are so on the disk. `logged`: the log may still have versions of
@@ -291,6 +294,8 @@ void graft_flight_end(struct graft_store *store, const struct graft_flight *flig
 /* Behind the door, with the files open: waits until every sync that had begun has said how it
  * ended; one whose process died in it failed. */
 GRAFT_MUST_USE enum graft_rc graft_flight_await(struct graft_store *store, struct graft_err *err);
+/* Whether what the log lost may be the doing of a sync that nobody has told of yet. */
+bool graft_flight_doubts_log(struct graft_store *store);
 
 /* Syncs the half that is appended to; on success all that was published before is durable, on
  * failure the half is poisoned. */

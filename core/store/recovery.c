@@ -396,8 +396,6 @@ static enum graft_rc set_header(struct recovery *self, struct graft_err *err)
     GRAFT_TRY(graft_file_size(store->files[self->older.half], &extents[1], err));
     GRAFT_TRY(graft_table_allocate_header(store, err));
     for (unsigned i = GRAFT_W_HEAD; i < GRAFT_TABLE_HEADER_BYTES / 8; i++) {
-        if (i == GRAFT_W_SUSPECT_BEFORE || i == GRAFT_W_SUSPECT_END)
-            continue;                                 /* what an earlier process could not sync */
         unsigned in_ring = i - GRAFT_RING_OFFSET / 8; /* wraps below it */
         bool ring = in_ring < GRAFT_RING_SLOTS * GRAFT_RING_WORDS;
         /* The LSN of a place says whether anything is there: what stands behind it may stay. */

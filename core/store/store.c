@@ -38,6 +38,7 @@ enum graft_rc graft_store_new(struct graft_env *env, const char *directory,
     if (store->directory == NULL || store->allocated == NULL ||
         graft_mutex_new(env->tasks, &store->mutex) != GRAFT_OK ||
         graft_mutex_new(env->tasks, &store->sync_mutex) != GRAFT_OK ||
+        graft_mutex_new(env->tasks, &store->table_mutex) != GRAFT_OK ||
         graft_mutex_new(env->tasks, &store->flight_mutex) != GRAFT_OK)
         goto no_memory;
     *out = store;
@@ -59,6 +60,7 @@ void graft_store_free(struct graft_store *store)
     graft_locks_close(store->locks);
     graft_mutex_free(store->mutex);
     graft_mutex_free(store->sync_mutex);
+    graft_mutex_free(store->table_mutex);
     graft_mutex_free(store->flight_mutex);
     graft_pageset_deinit(&store->ahead.pages);
     graft_pageset_deinit(&store->logged.pages);

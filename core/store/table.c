@@ -178,15 +178,8 @@ enum graft_rc graft_table_reserve(struct graft_store *store, uint32_t page, stru
 
 /* ---- Syncing ---- */
 
-void graft_table_suspect(struct graft_store *store, uint64_t offset, uint64_t bytes)
-{
-    graft_header_raise(store, GRAFT_W_SUSPECT_BEFORE, UINT64_MAX - offset);
-    graft_header_raise(store, GRAFT_W_SUSPECT_END, bytes == 0 ? UINT64_MAX : offset + bytes);
-    graft_header_store(store, GRAFT_W_SUSPECT, 1);
-}
-
-static enum graft_rc sync_range(struct graft_store *store, uint64_t offset, uint64_t bytes,
-                                struct graft_err *err)
+static enum graft_rc sync_in_flight(struct graft_store *store, uint64_t offset, uint64_t bytes,
+                                    struct graft_err *err)
 {
     struct graft_flight flight;
     GRAFT_TRY(graft_flight_begin(store, GRAFT_SYNCED_TABLE, &flight, err));
@@ -194,11 +187,21 @@ static enum graft_rc sync_range(struct graft_store *store, uint64_t offset, uint
     enum graft_rc rc = graft_map_sync(store->map, offset, bytes, err);
     if (rc == GRAFT_OK && offset == 0)
         graft_header_raise(store, GRAFT_W_KEPT, synced);
-    /* The system may call the words clean now that it failed to write; see graft_table_mend. */
+    /* The system may call words clean now that it failed to write, and not those of this range
+     * alone: it tells of a failure by the file. See graft_table_mend. */
     GRAFT_SOMETIMES(rc != GRAFT_OK, "a sync of the table failed");
     if (rc != GRAFT_OK)
-        graft_table_suspect(store, offset, bytes);
+        graft_header_store(store, GRAFT_W_SUSPECT, 1);
     graft_flight_end(store, &flight);
+    return rc;
+}
+
+static enum graft_rc sync_range(struct graft_store *store, uint64_t offset, uint64_t bytes,
+                                struct graft_err *err)
+{
+    graft_mutex_lock(store->table_mutex);
+    enum graft_rc rc = sync_in_flight(store, offset, bytes, err);
+    graft_mutex_unlock(store->table_mutex);
     return rc;
 }
 
@@ -228,39 +231,45 @@ enum graft_rc graft_table_sync_header(struct graft_store *store, struct graft_er
     return GRAFT_OK;
 }
 
-/* Stores the first word of `count` that is not zero, with the value it has; in a piece that is
- * `reserved` a zero will do. */
+uint64_t graft_table_skip_hole(struct graft_store *store, uint64_t page)
+{
+    uint64_t offset = (page - 1) * 8;
+    if (offset % GRAFT_PIECE_BYTES != 0)
+        return page;
+    offset += GRAFT_TABLE_HEADER_BYTES;
+    uint64_t next = graft_map_next_data(store->map, offset);
+    return next > offset ? (next - GRAFT_TABLE_HEADER_BYTES) / 8 + 1 : page;
+}
+
+/* Stores one of `count` words with the value it has. */
 static enum graft_rc touch_one(struct graft_store *store, uint32_t first, uint32_t count,
-                               bool reserved, struct graft_err *err)
+                               struct graft_err *err)
 {
     _Atomic uint64_t *words = NULL;
     uint32_t there = 0;
+    GRAFT_TRY(graft_table_reserve(store, first, err));
     /* A page of the system's lies in one view. */
     GRAFT_TRY(graft_table_run(store, first, first + count - 1, &words, &there, err));
     for (uint32_t i = 0; i < there; i++) {
         uint64_t value = graft_shm_load(&words[i]);
-        if ((value != 0 || reserved) && graft_shm_cas(store->env->shm, &words[i], value, value))
+        if (graft_shm_cas(store->env->shm, &words[i], value, value))
             break;
     }
     return GRAFT_OK;
 }
 
-/* Makes the system take every one of its pages for changed that has a word. One without may be a
- * hole, and is let alone, unless it is among what a failed sync covered: words were cleared there,
- * perhaps. */
+/* Makes the system take every one of its pages for changed that is in no hole, also where all words
+ * are zero: they may have been cleared. */
 static enum graft_rc touch_words(struct graft_store *store, uint32_t page_count,
                                  struct graft_err *err)
 {
     const uint32_t step = 4096 / 8;
-    uint64_t from = UINT64_MAX - graft_header_load(store, GRAFT_W_SUSPECT_BEFORE);
-    uint64_t end = graft_header_load(store, GRAFT_W_SUSPECT_END);
-    for (uint64_t first = 1; first <= page_count; first += step) {
-        uint32_t count = page_count - first + 1 < step ? (uint32_t)(page_count - first + 1) : step;
-        uint64_t offset = GRAFT_TABLE_HEADER_BYTES + (first - 1) * 8;
-        bool covered = offset < end && offset + 4096 > from;
-        if (covered)
-            GRAFT_TRY(graft_table_reserve(store, (uint32_t)first, err));
-        GRAFT_TRY(touch_one(store, (uint32_t)first, count, covered, err));
+    for (uint64_t page = 1; page <= page_count; page += step) {
+        page = graft_table_skip_hole(store, page);
+        if (page > page_count)
+            break;
+        uint64_t left = page_count - page + 1;
+        GRAFT_TRY(touch_one(store, (uint32_t)page, left < step ? (uint32_t)left : step, err));
     }
     return GRAFT_OK;
 }
@@ -271,8 +280,6 @@ enum graft_rc graft_table_mend(struct graft_store *store, struct graft_err *err)
     if (graft_header_load(store, GRAFT_W_SUSPECT) == 0 && !giving_up)
         return GRAFT_OK;
     uint64_t bytes = 0;
-    uint64_t before = graft_header_load(store, GRAFT_W_SUSPECT_BEFORE);
-    uint64_t end = graft_header_load(store, GRAFT_W_SUSPECT_END);
     GRAFT_TRY(graft_map_size(store->map, &bytes, err));
     if (bytes > GRAFT_TABLE_HEADER_BYTES) {
         uint64_t words = (bytes - GRAFT_TABLE_HEADER_BYTES) / 8;
@@ -280,8 +287,6 @@ enum graft_rc graft_table_mend(struct graft_store *store, struct graft_err *err)
         GRAFT_TRY(touch_words(store, count, err));
     }
     GRAFT_REACHABLE("the table was written again as a sync of it may have failed");
-    (void)graft_shm_cas(store->env->shm, &store->header[GRAFT_W_SUSPECT_BEFORE], before, 0);
-    (void)graft_shm_cas(store->env->shm, &store->header[GRAFT_W_SUSPECT_END], end, 0);
     uint64_t generation = graft_header_load(store, GRAFT_W_GENERATION);
     (void)graft_shm_cas(store->env->shm, &store->header[GRAFT_W_GENERATION], generation,
                         generation);

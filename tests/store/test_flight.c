@@ -93,6 +93,42 @@ Test(flight, after_a_death_whoever_opened_later_believes_no_sync_of_its_own)
     kit_deinit(&kit);
 }
 
+Test(flight, who_wrote_the_log_again_is_heard_whoever_dies_next)
+{
+    struct kit kit;
+    kit_init(&kit, NULL);
+    commit_in(&kit, kit.store, 1, 1, false);
+    struct graft_store *other = open_after_a_death(&kit);
+    commit_in(&kit, other, 2, 2, false);
+    cr_assert_eq(graft_synced_load(other), 1);
+    cr_assert_eq(graft_header_load(other, GRAFT_W_UNHEARD), 0);
+    struct graft_store *third = open_after_a_death(&kit);
+    cr_assert_not(graft_log_is_unheard(other));
+    expect_ok(graft_store_flush(other, &kit.err), &kit.err);
+    cr_assert_eq(graft_synced_load(other), 2);
+    graft_store_close(other);
+    graft_store_close(third);
+    kit_deinit(&kit);
+}
+
+Test(flight, what_the_log_lost_is_no_rot_while_a_death_may_be_the_cause)
+{
+    struct kit kit;
+    kit_init(&kit, NULL);
+    commit_in(&kit, kit.store, 1, 1, false);
+    cr_assert_eq(graft_log_damage(kit.store, 0), GRAFT_ECORRUPT);
+    struct graft_flight flight = begin(&kit, GRAFT_SYNCED_LOG);
+    cr_assert_eq(graft_log_damage(kit.store, 0), GRAFT_EIO);
+    die_in(&kit, &flight);
+    cr_assert_eq(graft_log_damage(kit.store, 0), GRAFT_EIO);
+    struct graft_store *other = open_another(&kit);
+    cr_assert_eq(graft_log_damage(kit.store, 0), GRAFT_EIO);
+    commit_in(&kit, other, 1, 2, true);
+    cr_assert_eq(graft_log_damage(kit.store, 0), GRAFT_ECORRUPT);
+    graft_store_close(other);
+    kit_deinit(&kit);
+}
+
 Test(flight, a_sync_by_one_who_was_there_ends_the_doubt)
 {
     struct kit kit;
